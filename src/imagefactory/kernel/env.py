@@ -1,0 +1,174 @@
+"""Every setting of the factory, declared once: name, type, default and a sentence. No framework, no side effects."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "IMAGEFACTORY_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(Exception):
+    """All that is wrong with the settings, one sentence a problem, told together so that one restart mends them all."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def default_data_dir() -> Path:
+    """Where state lives when nothing is said: a system directory for root, the XDG data directory otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/imagefactory")
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return Path(base) / "imagefactory"
+
+
+class Settings(BaseSettings):
+    """The factory's settings, read from `IMAGEFACTORY_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="The one directory that holds all state: database, registry, logs, keys. Back it up as a whole.",
+    )
+    database_url: str = Field(
+        "",
+        description="postgresql:// address of a PostgreSQL 15 or newer. Empty: the embedded one in the data directory.",
+    )
+    public_url: str = Field(
+        "http://localhost:3000",
+        description="The address that people and container clients use. Its host and port are part of image names.",
+    )
+    bind: str = Field("127.0.0.1", description="The address that the front door listens on. 0.0.0.0 serves the network.")
+    sign_up: Literal["open", "closed"] = Field(
+        "open", description="Who may create an account and a tenant without an invitation: open or closed."
+    )
+    secret_keys: str = Field(
+        "",
+        description="Comma-separated Fernet keys for secrets at rest, newest first. Empty: one is made in the data "
+        "directory and kept there with mode 0600.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much each process logs.")
+
+    web_workers: int = Field(2, ge=1, le=64, description="Web processes; one for each core is a good number.")
+    web_threads: int = Field(4, ge=1, le=64, description="Threads in each web process.")
+
+    worker_name: str = Field(
+        "", description="The name of this dispatcher host in the record of a build. Empty: the host's name."
+    )
+    worker_slots: int = Field(2, ge=1, le=128, description="Builds that this dispatcher runs at the same time.")
+    tenant_slots: int = Field(4, ge=1, le=10_000, description="Builds of one tenant that may run at once, everywhere.")
+    lease_seconds: int = Field(
+        45, ge=5, le=600, description="Seconds after a dispatcher's last heartbeat until its builds are given to another."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=10, description="How often a build is started again after its worker was lost, before it fails."
+    )
+
+    build_isolation: Literal["auto", "jail", "degraded"] = Field(
+        "auto",
+        description="auto: the jail where the runner helper is there, else degraded, loudly. jail: refuse to build "
+        "without it. degraded: chroot isolation only, for machines without root; not a boundary against hostile code.",
+    )
+    build_network: Literal["none", "registry", "open"] = Field(
+        "open",
+        description="What a build step may reach: nothing, this factory's registry, or the internet but not this host.",
+    )
+    build_cpus: float = Field(2.0, ge=0.1, le=256, description="Cores of one build, unless its manifest asks for less.")
+    build_memory_mib: int = Field(2048, ge=64, le=1_048_576, description="Memory of one build in MiB, at most.")
+    build_disk_mib: int = Field(8192, ge=128, le=1_048_576, description="Disk of one build in MiB, at most.")
+    build_pids: int = Field(1024, ge=32, le=100_000, description="Processes of one build, at most.")
+    build_timeout_seconds: int = Field(3600, ge=5, le=86_400, description="Run time of one build in seconds, at most.")
+    max_context_mib: int = Field(1024, ge=1, le=102_400, description="Size of a build's source after unpacking, in MiB.")
+    max_log_mib: int = Field(256, ge=1, le=10_240, description="Log of one attempt in MiB; what comes after is dropped, "
+                             "and the log says so.")
+    allowed_git_hosts: str = Field(
+        "",
+        description="Comma-separated host names that repositories may live on. Empty: any host but this machine.",
+    )
+    allow_file_sources: bool = Field(
+        False,
+        description="Whether file:// repositories below `source_root` may be built. Off: a tenant could read the host.",
+    )
+    source_root: Path = Field(Path("/srv/git"), description="The directory that file:// repositories must lie in.")
+
+    helper_socket: Path | None = Field(
+        None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("must be http:// or https:// with a host and, if needed, a port, and nothing behind it")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("must start with postgresql://, or be empty for the embedded database")
+        return value
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeat(self) -> Settings:
+        if not self.data_dir.is_absolute():
+            raise ValueError("data_dir must be an absolute path")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The registry name that stands in image references: host, with the port where it is not the scheme's own."""
+        return urlsplit(self.public_url).netloc
+
+    @property
+    def port(self) -> int:
+        """The port that the front door listens on."""
+        parts = urlsplit(self.public_url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets, process ids and generated configuration; nothing in it outlives `down`."""
+        return self.data_dir / "run"
+
+    @property
+    def helper(self) -> Path:
+        return self.helper_socket or self.run_dir / "helper.sock"
+
+
+def _sentence(error: dict[str, object]) -> str:
+    where = error.get("loc")
+    name = PREFIX + str(where[0]).upper() if isinstance(where, tuple) and where else "settings"
+    message = str(error.get("msg", "")).removeprefix("Value error, ")
+    field = Settings.model_fields.get(str(where[0])) if isinstance(where, tuple) and where else None
+    hint = f" ({field.description})" if field and field.description else ""
+    return f"{name}: {message}.{hint}"
+
+
+def read() -> Settings:
+    """Read the settings from the environment.
+
+    Raises SettingsError with every problem at once.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError([_sentence(dict(e)) for e in error.errors()]) from None
+
+
+@functools.cache
+def get() -> Settings:
+    """Return this process's settings, read once."""
+    return read()
