@@ -50,6 +50,15 @@ class Settings(BaseSettings):
         description="The address that people and container clients use. Its host and port are part of image names.",
     )
     bind: str = Field("127.0.0.1", description="The address that the front door listens on. 0.0.0.0 serves the network.")
+    listen_port: Port | None = Field(
+        None,
+        description="The port that the front door listens on, when it is not the public address's own: behind a proxy "
+        "that ends TLS.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate chain that the front door shows, for an https public address."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
     sign_up: Literal["open", "closed"] = Field(
         "open", description="Who may create an account and a tenant without an invitation: open or closed."
     )
@@ -127,6 +136,17 @@ class Settings(BaseSettings):
             raise ValueError("data_dir must be an absolute path")
         return self
 
+    @model_validator(mode="after")
+    def _tls(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
+        if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):
+            raise ValueError(
+                "the public address is https, so either set IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY, or "
+                "let a proxy end TLS and set IMAGEFACTORY_LISTEN_PORT to the port that it forwards to"
+            )
+        return self
+
     @property
     def host(self) -> str:
         """The registry name that stands in image references: host, with the port where it is not the scheme's own."""
@@ -136,6 +156,8 @@ class Settings(BaseSettings):
     def port(self) -> int:
         """The port that the front door listens on."""
         parts = urlsplit(self.public_url)
+        if self.listen_port is not None:
+            return self.listen_port
         return parts.port or (443 if parts.scheme == "https" else 80)
 
     @property

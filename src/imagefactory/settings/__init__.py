@@ -1,0 +1,1 @@
+"""Environment to Django names; no logic of its own."""

@@ -1,0 +1,1 @@
+"""People, tenants, roles and keys: who someone is and what they may do."""

@@ -1,0 +1,1 @@
+"""Projects: what is built, from where, with which credentials."""

@@ -1,0 +1,88 @@
+"""What happens to builds. `build.completed` means success and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import ClassVar
+
+from imagefactory.kernel.events import Event
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildEvent(Event):
+    project_id: uuid.UUID
+    build_id: uuid.UUID
+    number: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildCreated(BuildEvent):
+    type: ClassVar[str] = "build.created"
+    name: str
+    method: str
+    trigger: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildQueued(BuildEvent):
+    type: ClassVar[str] = "build.queued"
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildStarted(BuildEvent):
+    type: ClassVar[str] = "build.started"
+    execution_id: uuid.UUID
+    attempt: int
+    worker: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildCompleted(BuildEvent):
+    type: ClassVar[str] = "build.completed"
+    execution_id: uuid.UUID
+    image: str
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildFailed(BuildEvent):
+    type: ClassVar[str] = "build.failed"
+    execution_id: uuid.UUID | None
+    code: str
+    stage: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildCancelRequested(BuildEvent):
+    type: ClassVar[str] = "build.cancel_requested"
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildCancelled(BuildEvent):
+    type: ClassVar[str] = "build.cancelled"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionLost(BuildEvent):
+    type: ClassVar[str] = "build.execution.lost"
+    execution_id: uuid.UUID
+    attempt: int
+    worker: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DispatchFailed(BuildEvent):
+    type: ClassVar[str] = "build.execution.dispatch_failed"
+    execution_id: uuid.UUID
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StageChanged(BuildEvent):
+    type: ClassVar[str] = "build.stage.changed"
+    execution_id: uuid.UUID
+    stage: str
+    status: str

