@@ -1,0 +1,1 @@
+"""What follows from what happened: one table from events to reactions."""

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "django_htmx",
     "imagefactory.kernel.outbox.apps.OutboxConfig",
+    "imagefactory.kernel.replies.apps.RepliesConfig",
     "imagefactory.kernel.throttle.apps.ThrottleConfig",
     "imagefactory.domain.identity.apps.IdentityConfig",
     "imagefactory.domain.projects.apps.ProjectsConfig",
@@ -85,6 +86,7 @@ DATABASES = {
         } | {"application_name": os.environ.get("IMAGEFACTORY_PROCESS", "imagefactory"), "connect_timeout": 5},
     }
 }
+NINJA_PAGINATION_MAX_LIMIT = 200
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.User"

@@ -58,3 +58,5 @@ end $$;
 create function builds_release(p_tenant uuid) returns void language sql as $$
   update builds_tenantqueue set running = running - 1 where tenant_id = p_tenant;
 $$;
+
+create sequence builds_live_seq;

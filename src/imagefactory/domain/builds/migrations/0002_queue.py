@@ -1,0 +1,18 @@
+"""The queue's functions and sequences."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = (Path(__file__).parent / "queue.sql").read_text(encoding="utf-8")
+UNDO = """
+drop function builds_claim(text, uuid, interval);
+drop function builds_enqueue(uuid, int);
+drop function builds_release(uuid);
+drop sequence builds_turn_seq, builds_fence_seq, builds_live_seq;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("builds", "0001_initial")]
+    operations = [migrations.RunSQL(SQL, UNDO)]

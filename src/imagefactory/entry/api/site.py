@@ -1,0 +1,202 @@
+"""The API put together, and the three machine endpoints that are not part of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import re
+import uuid
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import DataError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from imagefactory import __version__
+from imagefactory.domain.builds import selectors as builds
+from imagefactory.domain.identity import selectors as identity
+from imagefactory.domain.images.selectors import registry_access
+from imagefactory.entry.api import auth as auth_routes
+from imagefactory.entry.api import builds as build_routes
+from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import projects as project_routes
+from imagefactory.entry.api.security import BearerOrSession
+from imagefactory.entry.http.actors import actor_of, client_address
+from imagefactory.entry.http.failures import envelope
+from imagefactory.kernel.errors import (
+    FactoryError,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    ValidationFailed,
+)
+from imagefactory.kernel.throttle.check import count_attempt
+
+log = logging.getLogger(__name__)
+
+api = NinjaAPI(
+    title="Image Factory",
+    version=__version__,
+    description="Build, check and hand out images. Every route states the permission it needs as `x-permission`.",
+    auth=BearerOrSession(),
+    docs_url=None,
+    openapi_url="/openapi.json",
+)
+api.add_router("/auth", auth_routes.router)
+api.add_router("/api-keys", auth_routes.keys)
+api.add_router("/projects", project_routes.router)
+api.add_router("/builds", build_routes.router)
+api.add_router("/images", image_routes.router)
+
+
+@api.exception_handler(FactoryError)
+def _ours(request: HttpRequest, error: FactoryError) -> HttpResponse:
+    return envelope(request, error)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields: dict[str, list[str]] = {}
+    for e in error.errors:
+        place = [str(p) for p in e["loc"] if p not in {"body", "query", "path", "payload", "file"}]
+        sentence = str(e["msg"]).removeprefix("Value error, ").rstrip(".") + "."
+        fields.setdefault(".".join(place) or "request", []).append(sentence)
+    return envelope(request, ValidationFailed(fields))
+
+
+@api.exception_handler(AuthenticationError)
+def _who(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return envelope(request, Unauthorized("Sign in first, or send an API key as a bearer token."))
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return envelope(request, InvalidRequest(f"This request cannot be read: {error}. Send JSON as the documentation shows."))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return envelope(request, TooLarge("The request body is larger than 4 MiB. Put large files into an upload."))
+
+
+@api.exception_handler(DataError)
+def _data(request: HttpRequest, error: DataError) -> HttpResponse:
+    return envelope(request, InvalidRequest("A value in this request is out of range or holds a character that cannot be stored."))
+
+
+@api.exception_handler(OperationalError)
+def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    log.warning("database away: %s", error)
+    return envelope(request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly."))
+
+
+@require_GET
+def docs(request: HttpRequest) -> HttpResponse:
+    """Return the readable documentation of the API, made from its OpenAPI document."""
+    document = api.get_openapi_schema()
+    return render(request, "api_docs.html", {"document": document})
+
+
+_STREAM = re.compile(r"/(?:api/v1/builds|live/builds)/([0-9a-f-]{36})/logs(?:/stream)?")
+
+
+@require_GET
+def stream_grant(request: HttpRequest) -> JsonResponse:
+    """Say what a live stream may carry: which execution's log, or which topics. Asked by the stream process."""
+    asked = urlsplit(request.GET.get("path", "")[:2000])
+    query = parse_qs(asked.query)
+    if match := _STREAM.fullmatch(asked.path):
+        build_id = uuid.UUID(match[1])
+        attempt = query.get("attempt", ["0"])[0]
+        number = int(attempt) if attempt.isdigit() and len(attempt) < 6 else 0
+        actor = _actor_for_build(request, build_id)
+        execution = builds.get_execution(actor, build_id, number or None)
+        return JsonResponse(
+            {"execution_id": str(execution.id), "attempt": execution.attempt, "topics": [f"build:{build_id}"],
+             "finished": execution.finished_at is not None, "expires_in": 15}
+        )  # fmt: skip
+    if asked.path != "/live":
+        raise NotFound("stream")
+    return JsonResponse({"topics": _topics(request, query.get("topics", [""])[0]), "expires_in": 15})
+
+
+def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Any:
+    """Return the actor in the tenant of this build, when they belong to it; a page's stream names no tenant."""
+    actor = actor_of(request)
+    if actor.tenant_id is not None or actor.user_id is None:
+        return actor
+    for tenant in identity.tenants_of(actor.user_id):
+        candidate = identity.actor_for_user(actor.user_id, tenant.slug)
+        if builds.may_see(candidate, build_id):
+            return candidate
+    raise NotFound("build")
+
+
+def _topics(request: HttpRequest, asked: str) -> list[str]:
+    """Return those of the asked topics that the actor may see."""
+    from imagefactory.domain.projects.selectors import projects_by_id
+
+    actor, allowed = actor_of(request), []
+    tenants = {t.id: t.slug for t in identity.tenants_of(actor.user_id)} if actor.user_id else {}
+    for topic in asked.split(",")[:20]:
+        kind, _, text = topic.partition(":")
+        try:
+            key = uuid.UUID(text)
+        except ValueError:
+            continue
+        if kind == "tenant":
+            mine = key == actor.tenant_id if actor.key_id else key in tenants
+            # A tenant-wide stream names projects, so it is for those who see them all.
+            if mine and identity.actor_for_user(actor.user_id, str(key)).may("project:view"):  # type: ignore[arg-type]
+                allowed.append(topic)
+            continue
+        for slug in [actor.tenant_slug] if actor.tenant_slug else list(tenants.values()):
+            within = actor if slug == actor.tenant_slug else identity.actor_for_user(actor.user_id, slug)  # type: ignore[arg-type]
+            if (kind == "build" and builds.may_see(within, key)) or (kind == "project" and projects_by_id(within, {key})):
+                allowed.append(topic)
+                break
+    return allowed
+
+
+@csrf_exempt
+@require_GET
+def registry_token(request: HttpRequest) -> JsonResponse:
+    """Issue a registry token (distribution token authentication): what the caller may do of what they ask for.
+
+    Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
+    and the registry then refuses.
+    """
+    from imagefactory.entry.http.registry import issue, read_grant
+
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        _user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        password = ""
+    if scheme.lower() != "basic" or not password:
+        raise Unauthorized("Sign in to the registry with an API key: docker login, any user name, the key as password.")
+    scopes = [s for value in request.GET.getlist("scope")[:20] for s in value.split(" ")][:20]
+    grant = read_grant(password)
+    if grant is not None:
+        return JsonResponse(issue(grant.subject, scopes, grant.allows))
+    try:
+        actor = identity.actor_for_token(password[:400], address=client_address(request))
+    except Unauthorized:
+        count_attempt("sign in to the registry", client_address(request) or "local", limit=60, window_seconds=300)
+        raise
+    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+
+
+def openapi_text() -> str:
+    """Return the OpenAPI document as it is committed in the reference."""
+    return json.dumps(api.get_openapi_schema(), indent=2, default=str)

@@ -1,0 +1,1 @@
+"""What the web pages and the API share of HTTP: request id, actor, failures, health."""

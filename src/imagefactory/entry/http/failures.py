@@ -1,0 +1,132 @@
+"""Errors become answers here and nowhere else: the JSON envelope for programs, a page with the reason for people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+
+from imagefactory.kernel.errors import FactoryError, NotFound, Unavailable
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[str, int] = {
+    "invalid_request": 400,
+    "tenant_required": 400,
+    "unauthorized": 401,
+    "token_expired": 401,
+    "permission_denied": 403,
+    "tenant_capability_not_entitled": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "invalid_transition": 409,
+    "build_not_cancellable": 409,
+    "too_large": 413,
+    "validation_failed": 422,
+    "rate_limited": 429,
+    "internal_error": 500,
+    "unavailable": 503,
+}
+
+
+def status_of(error: FactoryError) -> int:
+    return STATUS.get(error.code, 400)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith(("/api/", "/internal/", "/registry/", "/live"))
+
+
+def envelope(request: HttpRequest, error: FactoryError) -> JsonResponse:
+    """Return the one error shape of the API (contracts.md, "HTTP API")."""
+    body: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "details": dict(error.details),
+        "request_id": getattr(request, "request_id", ""),
+    }
+    response = JsonResponse({"error": body}, status=status_of(error))
+    _headers(response, error)
+    return response
+
+
+def _headers(response: HttpResponse, error: FactoryError) -> None:
+    if (seconds := error.details.get("retry_after_seconds")) is not None:
+        response["Retry-After"] = str(seconds)
+    elif status_of(error) == 503:
+        response["Retry-After"] = "5"
+    if status_of(error) == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="imagefactory"'
+    response["Cache-Control"] = "no-store"
+
+
+def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
+    """Return the answer for an error, in the form that the caller understands."""
+    if wants_json(request):
+        return envelope(request, error)
+    if status_of(error) == 401:
+        from urllib.parse import urlencode
+
+        wanted = request.get_full_path() if request.method == "GET" else "/"
+        return redirect("/login?" + urlencode({"next": wanted}) if wanted != "/" else "/login")
+    response = render(
+        request,
+        "error.html",
+        {
+            "status": status_of(error),
+            "code": error.code,
+            "message": error.message,
+            "details": dict(error.details),
+            "request_id": getattr(request, "request_id", ""),
+        },
+        status=status_of(error),
+    )
+    _headers(response, error)
+    return response
+
+
+class FailureMiddleware:
+    """Answers errors that a view let through."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the answer for our own errors, and for a database that is away; log and hide all others."""
+        if isinstance(error, FactoryError):
+            return answer(request, error)
+        if isinstance(error, Http404):
+            return answer(request, NotFound("page"))
+        if isinstance(error, OperationalError):
+            log.warning("database away: %s", error)
+            return answer(
+                request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
+            )
+        log.exception("unexpected error at %s %s", request.method, request.path)
+        return answer(
+            request,
+            FactoryError(
+                "Something went wrong on our side. Nothing is half done; try again, and give the operator the request id "
+                "if it happens again."
+            ),
+        )
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, NotFound("page"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say what a failed forgery check means for a person: almost always a page that was open for long."""
+    error = FactoryError(
+        "This form was open for too long, or came from another site. Go back, reload the page and send it again.",
+        code="permission_denied",
+    )
+    return answer(request, error)

@@ -1,0 +1,27 @@
+"""All addresses of the web process, one door after the other."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from imagefactory.entry.api import site as api_site
+from imagefactory.entry.http import health
+from imagefactory.entry.http.failures import page_not_found
+
+handler404 = page_not_found
+
+
+def _not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
+    return page_not_found(request)
+
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("internal/stream-grant", api_site.stream_grant, name="stream-grant"),
+    path("registry/token", api_site.registry_token, name="registry-token"),
+    path("api/v1/", api_site.api.urls),
+    path("api/docs", api_site.docs, name="api-docs"),
+    path("api/<path:rest>", _not_found),
+    path("", include("imagefactory.entry.web.urls")),
+]

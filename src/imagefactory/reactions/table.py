@@ -1,0 +1,31 @@
+"""The list of every event pattern and what it sets off. A reaction runs in the transaction that marks delivery.
+
+So each takes effect exactly once. One that must call another system defers a job instead (`kernel.queue`), which leaves
+with the same transaction.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+
+from imagefactory.domain.audit.services import record
+from imagefactory.reactions import live, pipeline
+from imagefactory.reactions.envelope import Envelope
+
+Reaction = Callable[[Sequence[Envelope]], None]
+
+TABLE: tuple[tuple[str, Reaction], ...] = (
+    ("*", record),
+    ("build.*", live.tell_pages),
+    ("image.*", live.tell_pages),
+    ("project.*", live.tell_pages),
+    ("project.deleted", pipeline.stop_builds_of_deleted_project),
+)
+
+
+def react(envelopes: Sequence[Envelope]) -> None:
+    """Run every reaction on the events that it is listed for, in the table's order."""
+    for pattern, reaction in TABLE:
+        if mine := [e for e in envelopes if fnmatch.fnmatchcase(e.type, pattern)]:
+            reaction(mine)

@@ -1,0 +1,36 @@
+"""The world that every test runs in: a PostgreSQL and a data directory of its own, gone at the end.
+
+A plugin and not a conftest, because Django's settings are read before any conftest is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_stack = contextlib.ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    for name in [n for n in os.environ if n.startswith("IMAGEFACTORY_")]:
+        del os.environ[name]
+    from imagefactory.adapters.postgres.embedded import embedded_url
+    from imagefactory.adapters.postgres.temporary import temporary
+
+    place = Path(tempfile.mkdtemp(prefix="iftest-"))
+    _stack.callback(shutil.rmtree, place, ignore_errors=True)
+    server = _stack.enter_context(temporary())
+    os.environ["IMAGEFACTORY_DATA_DIR"] = str(place)
+    os.environ["IMAGEFACTORY_TEST_DATABASE_URL"] = embedded_url(server, "owner")
+    os.environ["IMAGEFACTORY_TEST_INVALID_VARIABLE"] = "INVALID-VARIABLE(%s)"
+    os.environ["IMAGEFACTORY_TENANT_SLOTS"] = "2"
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
