@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.stream.stream_world import Database, Stream, Web
 
 from imagefactory.adapters.postgres import temporary
+from tests.stream.stream_world import Database, Stream, Web
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import json
 import signal
 
 import pytest
-from tests.stream.stream_world import Database, Event, Stream, Viewer, Web
 
 from imagefactory.entry.stream.live import LiveHub
+from tests.stream.stream_world import Database, Event, Stream, Viewer, Web
 
 
 def notice(number: int, *topics: str) -> str:

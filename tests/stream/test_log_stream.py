@@ -9,10 +9,10 @@ import time
 import uuid
 
 import pytest
-from tests.stream.stream_world import Database, Event, Stream, Viewer, Web, ask, numbers
 
 from imagefactory.adapters.logs.base import Line
 from imagefactory.adapters.logs.notify import LogNotifier
+from tests.stream.stream_world import Database, Event, Stream, Viewer, Web, ask, numbers
 
 PATH = "/api/v1/builds/0190c1a2/logs/stream?attempt=1"
 

@@ -1,0 +1,175 @@
+"""The local executor: asks the runner helper for a jail and turns its frames into events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagefactory.executors.base import (
+    End,
+    Event,
+    ExecutorUnavailable,
+    Exited,
+    Finished,
+    Isolation,
+    Output,
+    Plan,
+    PlanRefused,
+    Started,
+    Usage,
+)
+from imagefactory.executors.local import frames
+
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 120.0
+
+
+class LocalExecutor:
+    """Builds on this machine, in jails that the helper makes. Safe to use from many threads."""
+
+    name = "local"
+
+    def __init__(self, helper: Path) -> None:
+        self.helper = helper
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(_CONNECT_SECONDS)
+        try:
+            sock.connect(str(self.helper))
+        except OSError as error:
+            sock.close()
+            raise ExecutorUnavailable(
+                f"The runner helper does not answer at {self.helper.name} ({error.strerror or error}). "
+                "Start it with `imagefactory up` as root or with sudo; the build waits."
+            ) from None
+        sock.settimeout(_ANSWER_SECONDS)
+        return sock
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        with self._connect() as sock:
+            try:
+                frames.send(sock, message)
+                frame = frames.receive(sock)
+            except OSError as error:
+                raise ExecutorUnavailable(f"The runner helper stopped answering: {error}.") from None
+        if frame is None:
+            raise ExecutorUnavailable("The runner helper closed the connection; this user may not be its client.")
+        answer: dict[str, Any] = json.loads(frame[1])
+        if not answer.get("ok"):
+            raise _refusal(answer)
+        return answer
+
+    def available(self) -> dict[str, Any]:
+        """Return what the helper says of itself. Raises ExecutorUnavailable."""
+        return self._ask({"op": "hello"})
+
+    def workspace(self, execution_id: str, disk_mib: int) -> Path:
+        return Path(self._ask({"op": "workspace", "id": execution_id, "disk_mib": disk_mib})["path"])
+
+    def start(self, plan: Plan) -> LocalRun:
+        sock = self._connect()
+        limits = plan.limits
+        try:
+            frames.send(
+                sock,
+                {
+                    "op": "run",
+                    "id": plan.execution_id,
+                    "commands": [{"argv": list(c.argv), "env": dict(c.env), "cwd": c.cwd} for c in plan.commands],
+                    "limits": {
+                        "cpus": limits.cpus,
+                        "memory_mib": limits.memory_mib,
+                        "disk_mib": limits.disk_mib,
+                        "pids": limits.pids,
+                        "timeout_seconds": limits.timeout_seconds,
+                    },
+                    "network": plan.network,
+                },
+            )
+            frame = frames.receive(sock)
+        except OSError as error:
+            sock.close()
+            raise ExecutorUnavailable(f"The runner helper stopped answering: {error}.") from None
+        if frame is None:
+            sock.close()
+            raise ExecutorUnavailable("The runner helper closed the connection before the build started.")
+        first = json.loads(frame[1])
+        if first.get("event") != "isolation":
+            sock.close()
+            raise _refusal(first)
+        # A build may be silent for long; usage comes every second, so silence beyond this means the helper is gone.
+        sock.settimeout(60.0)
+        first.pop("event")
+        return LocalRun(sock, Isolation(**first))
+
+    def cleanup(self, execution_id: str) -> None:
+        """Remove all of an execution.
+
+        Raises ExecutorUnavailable when the helper is away; its next start sweeps.
+        """
+        self._ask({"op": "cleanup", "id": execution_id})
+
+    def leftovers(self) -> Sequence[str]:
+        return [str(i) for i in self._ask({"op": "leftovers"})["ids"]]
+
+
+def _refusal(answer: dict[str, Any]) -> Exception:
+    reason = str(answer.get("reason", "The runner helper refused without a reason."))
+    return PlanRefused(reason) if answer.get("event") == "refused" else ExecutorUnavailable(reason)
+
+
+class LocalRun:
+    """One build in its jail; the connection is its life."""
+
+    def __init__(self, sock: socket.socket, isolation: Isolation) -> None:
+        self._sock, self._isolation = sock, isolation
+        self._index = 0
+        self._cancel = threading.Lock()
+
+    @property
+    def isolation(self) -> Isolation:
+        return self._isolation
+
+    def cancel(self) -> None:
+        """Ask the helper to stop it; it kills every process at once."""
+        with self._cancel, contextlib.suppress(OSError):
+            frames.send(self._sock, {"op": "cancel"})
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens, to the one `Finished` at the end."""
+        try:
+            with self._sock:
+                while frame := frames.receive(self._sock):
+                    event = self._event(*frame)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, Finished):
+                        return
+        except (OSError, ValueError) as error:
+            yield Finished(End.LOST, f"The runner helper was lost while the build ran ({error}).")
+            return
+        yield Finished(End.LOST, "The runner helper was lost while the build ran.")
+
+    def _event(self, kind: bytes, body: bytes) -> Event | None:
+        if kind != frames.JSON:
+            return Output(self._index, "err" if kind == frames.ERR else "out", body)
+        said = json.loads(body)
+        match said.pop("event", ""):
+            case "started":
+                self._index = said["index"]
+                return Started(said["index"])
+            case "exited":
+                return Exited(said["index"], said["exit_code"])
+            case "usage":
+                return Usage(**said)
+            case "finished":
+                return Finished(End(said["end"]), said["reason"])
+            case "unavailable":
+                return Finished(End.LOST, said.get("reason", ""))
+        return None
