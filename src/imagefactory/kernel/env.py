@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         3, ge=1, le=10, description="How often a build is started again after its worker was lost, before it fails."
     )
 
+    executor: Literal["local", "fake"] = Field(
+        "local", description="local: builds run on this machine in jails. fake: nothing runs; for trying things out."
+    )
     build_isolation: Literal["auto", "jail", "degraded"] = Field(
         "auto",
         description="auto: the jail where the runner helper is there, else degraded, loudly. jail: refuse to build "
