@@ -230,3 +230,7 @@ def last_tenant_slug(user_id: uuid.UUID) -> str | None:
 
 def all_scopes() -> list[str]:
     return [str(p) for p in Permission]
+
+
+def tenant_slug(tenant_id: uuid.UUID) -> str:
+    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)

@@ -1,1 +1,1 @@
-"""The runner helper: the one privileged process. It prepares a jail for each build, and knows nothing else."""
+"""The runner helper: one process of standard library Python that prepares, starts, watches and removes jails."""
