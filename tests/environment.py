@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def pytest_load_initial_conftests() -> None:
     os.environ["IMAGEFACTORY_TEST_DATABASE_URL"] = embedded_url(server, "owner")
     os.environ["IMAGEFACTORY_TEST_INVALID_VARIABLE"] = "INVALID-VARIABLE(%s)"
     os.environ["IMAGEFACTORY_TENANT_SLOTS"] = "2"
+    # The registry of the tests listens here; the port is part of image names, so it is chosen before anything starts.
+    os.environ["IMAGEFACTORY_PUBLIC_URL"] = f"http://127.0.0.1:{_free_port()}"
+    os.environ["IMAGEFACTORY_LEASE_SECONDS"] = "5"
+    os.environ["IMAGEFACTORY_BUILD_NETWORK"] = "none"
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
 
 
 def pytest_unconfigure() -> None:

@@ -142,6 +142,7 @@ class Host:
                 _away(name, error)
             except Exception:
                 log.exception("%s stumbled and goes on", name)
+        connection.close()
 
     def _listen(self) -> None:
         """Wake on a notice of a queued build, and cancel at once on a notice of a cancel; both are only hints."""

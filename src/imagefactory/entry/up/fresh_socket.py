@@ -1,7 +1,8 @@
-"""A script that removes a stale socket and becomes the program behind it: `fresh_socket.py SOCKET PROGRAM ARGUMENT...`.
+"""A script that removes a stale socket and becomes the program behind it: `fresh_socket.py SOCKET PROGRAM
+ARGUMENT...`.
 
-A program that was killed leaves its socket's file behind, and most cannot listen on it again. It runs before every
-start, so it imports nothing but the standard library's first names (15 ms).
+A program that was killed leaves its socket's file behind, and most cannot listen on it again. It runs before
+every start, so it imports nothing but the standard library's first names (15 ms).
 """
 
 import os

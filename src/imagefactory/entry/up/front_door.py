@@ -36,11 +36,15 @@ def argv(site: Site) -> list[str]:
 
 
 def configuration(site: Site) -> str:
-    """Return the Caddyfile. Caddy calls nobody outside: no certificates are fetched and its admin port is off."""
+    """Return the Caddyfile. Caddy calls nobody outside: no certificates are fetched and its admin port is
+    off.
+    """
     settings = site.settings
     return _TEMPLATE.format(
         address=f"{'https' if settings.tls_certificate else 'http'}://:{settings.port}",
-        tls=f"tls {_word(settings.tls_certificate)} {_word(settings.tls_key)}" if settings.tls_certificate else "",
+        tls=f"tls {_word(settings.tls_certificate)} {_word(settings.tls_key)}"
+        if settings.tls_certificate
+        else "",
         bind=settings.bind,
         proxies="trusted_proxies static private_ranges" if settings.listen_port else "",
         state=_word(site.run / "caddy"),

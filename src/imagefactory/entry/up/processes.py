@@ -59,7 +59,9 @@ def names() -> list[str]:
 
 
 def find(site: Site, name: str) -> Process:
-    """Return one process of the table. Raises StartError when this machine or these settings have none of that name."""
+    """Return one process of the table. Raises StartError when this machine or these settings have none of
+    that name.
+    """
     for process in table(site):
         if process.name == name:
             return process
@@ -89,6 +91,7 @@ def environment(site: Site) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django",
         "IMAGEFACTORY_DATA_DIR": str(site.data),
         "PYTHONUNBUFFERED": "1",
+        SUPERVISED: "1",
         # Caddy's own state would land in the home directory.
         "XDG_DATA_HOME": str(site.run / "caddy"),
         "XDG_CONFIG_HOME": str(site.run / "caddy"),
@@ -127,7 +130,8 @@ def _with_socket(site: Site, name: str, argv: list[str]) -> tuple[str, ...]:
 def _granian(site: Site, name: str, interface: str, *more: str) -> list[str]:
     return [
         sys.executable, "-m", "granian", "--interface", interface, "--uds", str(site.run / f"{name}.sock"),
-        "--uds-permissions", "600", "--no-ws", "--log-level", site.settings.log_level.replace("warning", "warn"),
+        "--uds-permissions", "0o600", "--no-ws", "--log-level", site.settings.log_level.replace("warning", "
+        ""warn"),
         "--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "3", *more,
     ]  # fmt: skip
 

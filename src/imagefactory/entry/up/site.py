@@ -26,7 +26,9 @@ _LONGEST_SOCKET = "pg/.s.PGSQL.5432.lock"
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """One factory on one machine: its settings, and the user of its unprivileged processes when root starts it."""
+    """One factory on one machine: its settings, and the user of its unprivileged processes when root starts
+    it.
+    """
 
     settings: Settings
     account: Account | None
@@ -41,7 +43,9 @@ class Site:
 
     @property
     def supervisor(self) -> Path:
-        """The supervisor's own directory: closed to the service user, who must not steer a supervisor of root."""
+        """The supervisor's own directory: closed to the service user, who must not steer a supervisor of
+        root.
+        """
         return self.data / "supervisor"
 
     @property
@@ -74,7 +78,8 @@ def _add_user() -> None:
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if not useradd:
         raise StartError(
-            f"The factory's processes run as the user {SERVICE_USER}, which is not there, and useradd is missing. "
+            f"The factory's processes run as the user {SERVICE_USER}, which is not there, and useradd is "
+            "missing. "
             "Install the Debian package passwd, or make a system user of that name."
         )
     command = [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/imagefactory"]
@@ -107,8 +112,10 @@ def check(site: Site) -> None:
     free = shutil.disk_usage(_existing(site.data)).free
     if free < LEAST_FREE_BYTES:
         raise StartError(
-            f"The disk of {site.data} has {free // 1024**2} MiB left, and the factory needs {LEAST_FREE_BYTES // 1024**2} "
-            "MiB to start: the database must never meet a full disk. Free some space, or set IMAGEFACTORY_DATA_DIR to a "
+            f"The disk of {site.data} has {free // 1024**2} MiB left, and the factory needs "
+            f"{LEAST_FREE_BYTES // 1024**2} "
+            "MiB to start: the database must never meet a full disk. Free some space, or set "
+            "IMAGEFACTORY_DATA_DIR to a "
             "larger disk. Nothing was changed."
         )
 
@@ -119,7 +126,8 @@ def check_reachable(path: Path, what: str, remedy: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not place.stat().st_mode & 0o001:
                 raise StartError(
-                    f"The factory's processes run as the user {SERVICE_USER}, who cannot reach {what}, {path}, because "
+                    f"The factory's processes run as the user {SERVICE_USER}, who cannot reach {what}, "
+                    f"{path}, because "
                     f"{place} is closed to others. {remedy}."
                 )
 
@@ -136,16 +144,21 @@ def _check_version(data: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StartError(f"Cannot read the data directory {data}: {error.strerror}. Start as its owner.") from error
+        raise StartError(
+            f"Cannot read the data directory {data}: {error.strerror}. Start as its owner."
+        ) from error
     if not text.isdigit():
         raise StartError(
-            f"{data / 'VERSION'} should hold a number and holds {text[:40]!r}. Is {data} really the data directory of a "
+            f"{data / 'VERSION'} should hold a number and holds {text[:40]!r}. Is {data} really the data "
+            "directory of a "
             "factory? Set IMAGEFACTORY_DATA_DIR, or put the file back from a backup."
         )
     if int(text) > DATA_VERSION:
         raise StartError(
-            f"The data directory {data} was written by a newer factory (its version is {text}, this factory knows "
-            f"{DATA_VERSION}). Install the newer factory again, or put back the backup made before the upgrade. "
+            f"The data directory {data} was written by a newer factory (its version is {text}, this factory "
+            "knows "
+            f"{DATA_VERSION}). Install the newer factory again, or put back the backup made before the "
+            "upgrade. "
             "Nothing was changed."
         )
 
@@ -190,7 +203,9 @@ def write(path: Path, text: str, account: Account | None, *, mode: int = 0o600) 
 
 @contextlib.contextmanager
 def locked(site: Site) -> Iterator[None]:
-    """Hold the data directory while starting or stopping. Raises StartError when another `up` or `down` has it."""
+    """Hold the data directory while starting or stopping. Raises StartError when another `up` or `down` has
+    it.
+    """
     site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
     _directory(site.supervisor, 0o700, None)
     with (site.supervisor / "lock").open("a", encoding="ascii") as lock:

@@ -1,182 +1,195 @@
-"""The private root of a build: what is in it, and the steps by which a new mount namespace becomes it.
+"""The jail of one build: run as root by the helper, this becomes process 1 of new namespaces on a private root.
 
-Runs in the child, in its own mount, pid, ipc and uts namespaces. Only a read-only `/usr`, a minimal `/etc`, a few devices
-and the build's own directory are there; the host's root is detached before any command of the build starts.
+Started as `python -I -S jail.py` with a JSON specification on file descriptor 3 and a control socket on 4, so that it
+imports little and starts fast. It tells `S<i>` when command i starts and `E<i> <code>` when it ended, and waits for an
+answer after each end, so that the helper has read all its output first. Standard library only.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import errno
+import ctypes
+import json
 import os
 import shutil
-from pathlib import Path
+import socket
+import sys
+from typing import Any
 
-from imagefactory.executors.local.helper import linux
-
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_ROOT_MIB = 16
-_RUN_MIB = 16
-_SHM_MIB = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Account:
-    """Who a build runs as: its own uid and gid, and a range of subordinate ids for the users inside its images."""
-
-    uid: int
-    gid: int
-    subid_start: int
-    subid_count: int = 65536
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+_CLONE_NEWPID, _CLONE_NEWNET = 0x20000000, 0x40000000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 1, 2, 4, 8, 32
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_MNT_DETACH = 2
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
+_SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+# Capabilities that no build needs, by number (linux/capability.h): a bounding set without them holds even for what is
+# setuid root inside, such as newuidmap, which needs setuid, setgid and sys_admin only.
+_DROPPED = (9, 14, 15, 16, 17, 19, 20, 22, 24, 25, 26, 27, 30, 32, 33, 34, 35, 37, 38, 39, 40)
+_ETC_DIRECTORIES = ("ssl/certs", "alternatives", "containers", "ca-certificates")
 
 
-@dataclasses.dataclass(frozen=True)
-class Root:
-    """What the private root is made from. `hosts` are lines added to /etc/hosts."""
-
-    workspace: str
-    account: Account
-    host_network: bool
-    nameservers: tuple[str, ...]
-    hosts: tuple[str, ...] = ()
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def enter(root: Root) -> None:
-    """Turn this mount namespace's root into the private one. Raises OSError; the caller then ends the process."""
-    linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
-    base = _staging_directory()
-    linux.mount(
-        "jail", base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={_ROOT_MIB}m,nr_inodes=4096,mode=755"
-    )
-    # The workspace's path may be relative to the present directory: bind it before leaving.
-    os.mkdir(f"{base}/build", 0o755)
-    linux.mount(root.workspace, f"{base}/build", "", linux.MS_BIND)
-    _remount("build", f"{base}/build", linux.MS_NOSUID | linux.MS_NODEV)
-    os.chdir(base)
-    for name in ("usr", "etc", "proc", "dev", "sys", "run", "run/user", "tmp", "var", "var/tmp", "old"):
-        os.mkdir(name, 0o755)
-    _system_directories()
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    done = _LIBC.mount(source.encode(), target.encode(), kind.encode() or None, flags, data.encode() or None)
+    _check(done, f"mount {target}")
+
+
+def _bind(source: str, target: str, flags: int = 0) -> None:
+    _mount(source, target, "", _MS_BIND)
+    if flags:
+        _mount("", target, "", _MS_BIND | _MS_REMOUNT | flags)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def _root(spec: dict[str, Any]) -> None:
+    """Build the private root on a small tmpfs and make it the only one."""
+    uid, ranges = spec["uid"], spec["subuids"]
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    root = spec["root"]
+    os.makedirs(root, exist_ok=True)
+    _mount("jail", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=16m,mode=755")
+    os.chdir(root)
+    for d in ("usr", "etc/ssl", "proc", "dev/shm", "dev/pts", "tmp", "var/tmp", "run/user", "build", "sys", "old"):
+        os.makedirs(d)
+    _mount("/usr", "usr", "", _MS_BIND | _MS_REC)
+    _mount("", "usr", "", _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NODEV)
+    for link in ("bin", "sbin", "lib", "lib64"):
+        os.symlink(f"usr/{link}", link)
+    _etc(uid, ranges, resolver=spec["network"] == "open")
     _devices()
-    _kernel_views(root)
-    _etc(root)
-    _writable(root)
-    linux.pivot_root(".", "old")
+    _mount("sysfs", "sys", "sysfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    # An empty read-only directory in place of the control groups: limits stay out of reach, and crun is content.
+    _mount("cgroup", "sys/fs/cgroup", "tmpfs", _MS_RDONLY, "size=4k,mode=755")
+    _mount("proc", "proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _bind(spec["workspace"], "build", _MS_NOSUID | _MS_NODEV)
+    for name in ("home", "tmp"):
+        os.makedirs(f"build/{name}", exist_ok=True)
+        os.chown(f"build/{name}", uid, uid)
+    _bind("build/tmp", "tmp", _MS_NOSUID | _MS_NODEV)
+    _bind("build/tmp", "var/tmp", _MS_NOSUID | _MS_NODEV)
+    os.mkdir(f"run/user/{uid}")
+    _mount("run", f"run/user/{uid}", "tmpfs", _MS_NOSUID | _MS_NODEV, f"size=16m,mode=700,uid={uid},gid={uid}")
+    number = _SYS_PIVOT_ROOT[os.uname().machine]
+    _check(_LIBC.syscall(number, b".", b"old"), "pivot_root")
     os.chdir("/")
-    linux.umount("/old", linux.MNT_DETACH)
+    _check(_LIBC.umount2(b"/old", _MNT_DETACH), "leave the old root")
     os.rmdir("/old")
-    _remount("jail", "/", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
+    _mount("", "/", "", _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
 
 
-def _staging_directory() -> str:
-    # Any directory of the host does as a mount point: this namespace is private, so the host never sees the mount.
-    return "/tmp" if os.path.isdir("/tmp") else "/mnt"  # noqa: S108, PTH112 - only mounted over, never written
-
-
-def _remount(source: str, target: str, flags: int) -> None:
-    """Set flags on a mount, keeping those that a user namespace may not clear."""
-    kept = os.statvfs(target).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_RDONLY)
-    if os.statvfs(target).f_flag & os.ST_NOATIME:
-        kept |= linux.MS_NOATIME
-    if os.statvfs(target).f_flag & os.ST_RELATIME:
-        kept |= 1 << 21
-    linux.mount(source, target, "", linux.MS_REMOUNT | linux.MS_BIND | flags | kept)
-
-
-def _system_directories() -> None:
-    linux.mount("/usr", "usr", "", linux.MS_BIND | linux.MS_REC)
-    # Not nosuid: newuidmap, which rootless buildah needs, is set-uid. What else is set-uid finds no accounts here.
-    _remount("usr", "usr", linux.MS_RDONLY | linux.MS_NODEV)
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        host = Path("/") / name
-        if host.is_symlink():
-            os.symlink(host.readlink(), name)
-        elif host.is_dir():
-            os.mkdir(name)
-            linux.mount(str(host), name, "", linux.MS_BIND | linux.MS_REC)
-            _remount(name, name, linux.MS_RDONLY | linux.MS_NODEV)
+def _etc(uid: int, ranges: int, *, resolver: bool) -> None:
+    """Write the few files that programs look for; nothing of the host's users but root and nobody is told."""
+    people = f"root:x:0:0::/:/usr/sbin/nologin\nbuild:x:{uid}:{uid}::/build/home:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n"
+    _write("etc/passwd", people)
+    _write("etc/group", f"root:x:0:\nbuild:x:{uid}:\nnogroup:x:65534:\n")
+    for name in ("subuid", "subgid"):
+        _write(f"etc/{name}", f"build:{uid + 1}:{ranges}\n")
+    _write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+    _write("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+    _write("etc/hostname", "build\n")
+    if resolver and os.path.exists("/etc/resolv.conf"):
+        shutil.copyfile("/etc/resolv.conf", "etc/resolv.conf")
+    else:
+        _write("etc/resolv.conf", "")
+    if os.path.exists("/etc/ld.so.cache"):
+        shutil.copyfile("/etc/ld.so.cache", "etc/ld.so.cache")
+    for name in _ETC_DIRECTORIES:
+        if os.path.isdir(f"/etc/{name}"):
+            os.makedirs(f"etc/{name}")
+            _bind(f"/etc/{name}", f"etc/{name}", _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
 
 
 def _devices() -> None:
-    for name in _DEVICES:
-        Path("dev", name).touch()
-        linux.mount(f"/dev/{name}", f"dev/{name}", "", linux.MS_BIND)
-    for name in ("shm", "pts", "net"):
-        os.mkdir(f"dev/{name}")
-    linux.mount("shm", "dev/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={_SHM_MIB}m,mode=1777")
-    linux.mount("devpts", "dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    for name in ("null", "zero", "full", "random", "urandom", "tty", "fuse"):
+        if os.path.exists(f"/dev/{name}"):
+            _write(f"dev/{name}", "")
+            _mount(f"/dev/{name}", f"dev/{name}", "", _MS_BIND)
+    _mount("shm", "dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64m,mode=1777")
+    _mount("devpts", "dev/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     os.symlink("pts/ptmx", "dev/ptmx")
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
-        os.symlink(target, f"dev/{name}")
+    os.symlink("/proc/self/fd", "dev/fd")
 
 
-def _kernel_views(root: Root) -> None:
-    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("proc", "proc", "proc", flags)
-    if root.host_network:
-        # sysfs belongs to the network namespace; without one of our own only the host's can be shown.
-        linux.mount("/sys", "sys", "", linux.MS_BIND | linux.MS_REC)
-        _remount("sys", "sys", flags | linux.MS_RDONLY)
-    else:
-        linux.mount("sysfs", "sys", "sysfs", flags | linux.MS_RDONLY)
-    # Hides the host's groups, and spares crun a mix of cgroup versions that it refuses.
-    with contextlib.suppress(FileNotFoundError):
-        linux.mount("none", "sys/fs/cgroup", "tmpfs", flags | linux.MS_RDONLY, "size=4k,mode=755")
+def _become(uid: int) -> None:
+    """Drop to the build's user for good."""
+    for capability in _DROPPED:
+        _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
-def _etc(root: Root) -> None:
-    account = root.account
-    ids = f"build:{account.subid_start}:{account.subid_count}\n"
-    home = "/build/home:/usr/sbin/nologin"
-    passwd = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-    group = "root:x:0:\n"
-    if account.uid:
-        passwd += f"build:x:{account.uid}:{account.gid}:build:{home}\n"
-        group += f"build:x:{account.gid}:\n"
-    files = {
-        "passwd": passwd,
-        "group": group,
-        "subuid": ids,
-        "subgid": ids,
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-        "hosts": "".join(f"{line}\n" for line in ("127.0.0.1 localhost build", "::1 localhost", *root.hosts)),
-        "resolv.conf": "".join(f"nameserver {address}\n" for address in root.nameservers),
-        "hostname": "build\n",
-    }
-    for name, text in files.items():
-        Path("etc", name).write_text(text, encoding="ascii")
-    for name in ("ld.so.cache", "ld.so.conf", "localtime", "protocols", "services"):
-        with contextlib.suppress(OSError):
-            shutil.copyfile(f"/etc/{name}", f"etc/{name}")
-    for name in ("containers", "alternatives", "ssl/certs"):
-        _copy_tree(Path("/etc", name), Path("etc", name))
+def _command(spec: dict[str, Any], command: dict[str, Any]) -> int:
+    """Run one command as the build's user and return its exit code, reaping whatever else dies meanwhile."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            os.close(4)
+            _become(spec["uid"])
+            os.umask(0o022)
+            os.chdir(command["cwd"])
+            os.execvpe(command["argv"][0], command["argv"], command["env"])
+        except OSError as error:
+            os.write(2, f"{command['argv'][0]}: {error.strerror}\n".encode())
+        finally:
+            os._exit(127)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return os.waitstatus_to_exitcode(status)
 
 
-def _copy_tree(source: Path, target: Path) -> None:
-    """Copy the small, world-readable files of a directory; certificates and settings, never keys."""
-    if not source.is_dir():
-        return
-    target.mkdir(parents=True)
-    for entry in sorted(source.iterdir())[:1024]:
-        if entry.is_symlink():
-            os.symlink(entry.readlink(), target / entry.name)
-        elif entry.is_dir() and len(target.parts) < 6:
-            _copy_tree(entry, target / entry.name)
-        elif entry.is_file() and entry.stat().st_mode & 0o004 and entry.stat().st_size < 1 << 20:
-            shutil.copyfile(entry, target / entry.name)
-
-
-def _writable(root: Root) -> None:
-    for name in ("tmp", "var/tmp"):
-        linux.mount("build/tmp", name, "", linux.MS_BIND)
-        _remount("tmp", name, linux.MS_NOSUID | linux.MS_NODEV)
-    account = root.account
-    run = f"run/user/{account.uid}"
-    os.mkdir(run)
-    owner = f"size={_RUN_MIB}m,nr_inodes=4096,mode=700,uid={account.uid},gid={account.gid}"
-    linux.mount("run", run, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, owner)
+def _init(spec: dict[str, Any], control: socket.socket) -> int:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    _check(_LIBC.sethostname(b"build", 5), "set the host name")
     try:
-        os.symlink("/run", "var/run")
-    except OSError as error:  # pragma: no cover - a fresh tmpfs
-        if error.errno != errno.EEXIST:
-            raise
+        _root(spec)
+    except OSError as error:
+        control.send(f"X the jail could not be made: {error}".encode())
+        return 1
+    for index, command in enumerate(spec["commands"]):
+        control.send(f"S{index}".encode())
+        code = _command(spec, command)
+        control.send(f"E{index} {code}".encode())
+        if code != 0 or not control.recv(16):
+            return 0
+    return 0
+
+
+def main() -> int:
+    """Join the control groups and namespaces, then let process 1 do the work."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    with os.fdopen(3, encoding="utf-8") as given:
+        spec = json.load(given)
+    control = socket.socket(fileno=4)
+    os.set_inheritable(4, False)
+    for path in spec["procs_files"]:
+        _write(path, str(os.getpid()))
+    flags = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID
+    if spec["netns"]:
+        namespace = os.open(spec["netns"], os.O_RDONLY | os.O_CLOEXEC)
+        _check(_LIBC.setns(namespace, _CLONE_NEWNET), "join the network")
+    else:
+        flags |= _CLONE_NEWNET
+    _check(_LIBC.unshare(flags), "make namespaces")
+    child = os.fork()
+    if child == 0:
+        os._exit(_init(spec, control))
+    control.close()
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Start the factory: check, prepare the data directory, then one process after the other, each when it can
+work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+
+from imagefactory.adapters.postgres import embedded
+from imagefactory.entry.up import checks, front_door, processes, registry, stop, supervision
+from imagefactory.entry.up import site as sites
+from imagefactory.entry.up.errors import StartError
+from imagefactory.entry.up.site import Site
+from imagefactory.kernel import ids
+from imagefactory.kernel import secrets as secret_files
+
+# `step("Starting the database")` is a context that shows the text, then the time it took.
+Step = Callable[[str], AbstractContextManager[None]]
+
+FRONT_DOOR_SECONDS = 60.0
+MIGRATION_SECONDS = 600
+_OPEN_FILES = 65_536
+
+
+def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[bytes] | None:
+    """Start everything and wait until the front door answers. Returns the supervisor, or None when it ran
+    already.
+
+    Raises StartError with every problem found; then nothing that was started is left running.
+    """
+    with sites.locked(site):
+        if supervision.pid(site) is not None:
+            _start_stopped(site, step)
+            return None
+        with step("Checking this machine"):
+            left = stop.orphans(site)
+            if left:
+                stop.end(left)
+            if problems := checks.all_problems(site):
+                raise StartError("\n".join(problems))
+        _warn(warn)
+        with step("Preparing the data directory"):
+            _prepare(site)
+        boss = supervision.start(site)
+        try:
+            _start_all(site, boss, step)
+        except BaseException:
+            with contextlib.suppress(StartError):
+                stop.down(site, lambda _text: None)
+            raise
+        return boss
+
+
+def _warn(warn: Callable[[str], None]) -> None:
+    match processes.helper_mode():
+        case "absent":
+            warn(
+                "The runner helper is absent, because it needs root and sudo is not installed: builds run "
+                "DEGRADED, "
+                "without a jail and without limits. That is no boundary against hostile code. Start as root "
+                "or "
+                "install sudo; each build's record says which isolation it had."
+            )
+        case "sudo":
+            if subprocess.run(
+                ["sudo", "-n", "true"], check=False, capture_output=True, timeout=10
+            ).returncode:
+                warn(
+                    "sudo asks for a password, so the runner helper cannot start and builds run DEGRADED, "
+                    "without a jail. "
+                    "Run `sudo -v` first, then `imagefactory down` and `imagefactory up`."
+                )
+
+
+def _prepare(site: Site) -> None:
+    sites.prepare(site)
+    if not site.settings.database_url:
+        embedded.prepare(site.data, site.account)
+    table = processes.table(site)
+    upload_secret = _secret(site, "registry-http.key")
+    _secret(site, "django.key")
+    _registry_keys(site)
+    sites.write(site.run / "registry.yml", registry.configuration(site, upload_secret), site.account)
+    sites.write(site.run / "Caddyfile", front_door.configuration(site), site.account)
+    sites.write(site.supervisor / "supervisord.conf", supervision.configuration(site, table), None)
+    for path in site.secrets.iterdir():
+        if site.account is not None:
+            os.chown(path, site.account.uid, site.account.gid, follow_symlinks=False)
+    _raise_open_files()
+
+
+def _secret(site: Site, name: str) -> str:
+    return secret_files.read_or_make(site.secrets / name, ids.token(32).encode()).decode().strip()
+
+
+def _registry_keys(site: Site) -> None:
+    from imagefactory.adapters.registries import tokens
+
+    tokens.ensure_keys(site.secrets)
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _start_all(site: Site, boss: subprocess.Popen[bytes], step: Step) -> None:
+    with step("Starting the supervisor"):
+        _await_supervisor(site, boss)
+    names = [process.name for process in processes.table(site)]
+    with step("Starting the database"):
+        if "postgres" in names:
+            supervision.begin(site, "postgres")
+            embedded.wait_ready(site.data)
+    early = [name for name in names if name in {"registry", "helper"}]
+    with step("Bringing the database's tables up to date"):
+        # They need no tables, so they start meanwhile.
+        for name in early:
+            supervision.begin(site, name)
+        migrate(site)
+    with step("Starting registry, web, live streams, jobs and dispatcher"):
+        for name in names:
+            supervision.begin(site, name)
+    with step("Waiting for the first answer through the front door"):
+        _await_front_door(site)
+
+
+def _start_stopped(site: Site, step: Step) -> None:
+    """The supervisor runs: start what it gave up on, so that `up` also mends."""
+    idle = [state.name for state in supervision.states(site) if state.state not in {"running", "starting"}]
+    if idle:
+        with step(f"Starting what had stopped: {', '.join(idle)}"):
+            for name in idle:
+                supervision.begin(site, name)
+            _await_front_door(site)
+
+
+def _await_supervisor(site: Site, boss: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while supervision.pid(site) is None:
+        if boss.poll() is not None or time.monotonic() > deadline:
+            said = " ".join(tail(site.supervisor / "start.log", 5))
+            raise StartError(f"The supervisor did not start: {said or 'it said nothing'}.")
+        time.sleep(0.03)
+
+
+def migrate(site: Site) -> None:
+    """Bring the tables up to date as their owner. Raises StartError with the last lines that were said."""
+    environment = {**processes.environment(site), "IMAGEFACTORY_PROCESS": "migrate"}
+    # A lock that is not given within ten seconds is somebody's long transaction; waiting would stop everybody
+    # else.
+    environment["PGOPTIONS"] = "-c lock_timeout=10s"
+    if not site.settings.database_url:
+        environment["IMAGEFACTORY_DATABASE_URL"] = embedded.embedded_url(site.data, "owner")
+    who = {"user": site.account.uid, "group": site.account.gid} if site.account else {}
+    log = site.logs / "migrate.log"
+    with log.open("wb") as out:
+        ran = subprocess.run(
+            [sys.executable, "-m", "django", "migrate", "--noinput", "--verbosity", "1"],
+            env=environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=MIGRATION_SECONDS,
+            extra_groups=[] if site.account else None,
+            **who,
+        )
+    if ran.returncode:
+        said = " ".join(tail(log, 3))
+        raise StartError(
+            f"The database's tables could not be brought up to date: {said}. What was done before is kept, "
+            "and the next "
+            f"`imagefactory up` goes on from there. All that was said is in {log}."
+        )
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """Return the last lines of a log file, at most 8 KiB."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - 8192))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+
+
+def health(site: Site) -> str:
+    """Ask /healthz through the front door. Returns an empty text when it says 200, else what came instead."""
+    settings = site.settings
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.bind, settings.bind)  # noqa: S104 - compared, not bound
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    scheme = "https" if settings.tls_certificate else "http"
+    try:
+        # The certificate is of the public name, and the question is whether the process behind answers.
+        answer = httpx.get(
+            f"{scheme}://{host}:{settings.port}/healthz",
+            headers={"Host": settings.host},
+            timeout=10,
+            verify=False,  # noqa: S501
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if answer.status_code == 200 else f"HTTP status {answer.status_code}"
+
+
+def _await_front_door(site: Site) -> None:
+    deadline = time.monotonic() + FRONT_DOOR_SECONDS
+    while why := health(site):
+        if time.monotonic() > deadline or (broken := _given_up(site)):
+            broken = _given_up(site)
+            names = broken or [s.name for s in supervision.states(site) if s.state != "running"] or ["web"]
+            logs = "; ".join(
+                f"{name} ({site.log(name)}): {' '.join(tail(site.log(name), 2))}" for name in names
+            )
+            raise StartError(f"The factory does not answer ({why}). Not running as it should: {logs}")
+        time.sleep(0.05)
+
+
+def _given_up(site: Site) -> list[str]:
+    return [state.name for state in supervision.states(site) if state.state == "fatal"]
+
+
+@contextlib.contextmanager
+def quiet(_text: str) -> Iterator[None]:
+    """A step that shows nothing."""
+    yield
