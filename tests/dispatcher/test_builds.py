@@ -129,8 +129,6 @@ def test_cancel_ends_a_running_build_and_leaves_nothing_on_the_host(
     busybox = Path(BUSYBOX)
     if not busybox.exists():
         pytest.skip("busybox-static is not installed")
-    from imagefactory.adapters.sources import inline  # noqa: F401 - the source kind used here
-
     build = submit_build(world.actor("owner"), world.project.id, sleeping(world))
     wait_for(lambda: "STEP" in progress(world, build.id), 60)
     cancel_build(world.actor("admin"), build.id)

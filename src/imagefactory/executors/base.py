@@ -2,11 +2,15 @@
 
 The contract, kept by every executor and proved by `tests/contracts/test_executors.py`:
 
-* `start` is called once for each execution. It returns as soon as the first process runs, or raises `ExecutorUnavailable`
+* `start` is called once for each execution. It returns as soon as the first process runs, or raises
+  `ExecutorUnavailable`
   (nothing was started, the dispatch may be tried again) or `PlanRefused` (this plan can never run here).
-* `Run.events()` is iterated by one thread. It yields lines and usage in order, and ends after exactly one `Finished`.
-* `Run.cancel` may be called from any thread, at any time, any number of times. It returns at once; `events()` then ends.
-* `cleanup` may be called at any time, twice, and for executions that this process never knew (after a crash): when it
+* `Run.events()` is iterated by one thread. It yields lines and usage in order, and ends after exactly one
+  `Finished`.
+* `Run.cancel` may be called from any thread, at any time, any number of times. It returns at once;
+  `events()` then ends.
+* `cleanup` may be called at any time, twice, and for executions that this process never knew (after a
+  crash): when it
   returns, no process, mount, cgroup, network namespace or directory of that execution is left.
 * Nothing here knows Django, the database, or a secret that is not in the plan.
 """
@@ -20,11 +24,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 
-class ExecutorUnavailable(Exception):
-    """The executor cannot run anything now (helper not reachable, no free slot, disk full). Message is a sentence."""
+class ExecutorUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+    """The executor cannot run anything now (helper not reachable, no free slot, disk full). Message is a
+    sentence.
+    """
 
 
-class PlanRefused(Exception):
+class PlanRefused(Exception):  # noqa: N818 - reads as what happened
     """This plan can never run on this executor. Message says why and what to change."""
 
 
@@ -43,7 +49,8 @@ class Limits:
 class Command:
     """One process of a plan, run inside the isolation, in order; a non-zero exit ends the plan.
 
-    `argv` are paths and arguments as seen inside: the build directory is `/build`. Stage is the stage its lines belong to.
+    `argv` are paths and arguments as seen inside: the build directory is `/build`. Stage is the stage its
+    lines belong to.
     """
 
     stage: str
@@ -56,8 +63,8 @@ class Command:
 class Plan:
     """What to run. `workspace` is a directory prepared by the dispatcher; it is seen as `/build` inside.
 
-    Its layout: `context/` the source, `bases/<n>/` OCI layouts of base images, `secrets/<id>` files of mode 0600,
-    `out/` where the OCI layout `out/image` must appear, and whatever else a method needs.
+    Its layout: `context/` the source, `bases/<n>/` OCI layouts of base images, `secrets/<id>` files of mode
+    0600, `out/` where the OCI layout `out/image` must appear, and whatever else a method needs.
     """
 
     execution_id: str
@@ -106,7 +113,9 @@ class Exited:
 
 @dataclasses.dataclass(frozen=True)
 class Usage:
-    """One sample, about once a second. CPU is a running total; the rest are levels at the time of the sample."""
+    """One sample, about once a second. CPU is a running total; the rest are levels at the time of the
+    sample.
+    """
 
     cpu_ms: int
     memory_bytes: int
@@ -133,7 +142,8 @@ Event = Started | Output | Exited | Usage | Finished
 class Isolation:
     """Which walls really stood around an execution; kept with the build's record.
 
-    `level` is `jail` (private root, namespaces, own uid, cgroup) or `degraded`; `missing` names each absent wall.
+    `level` is `jail` (private root, namespaces, own uid, cgroup) or `degraded`; `missing` names each absent
+    wall.
     """
 
     level: Literal["jail", "degraded", "none"]
@@ -161,7 +171,8 @@ class Executor(Protocol):
     name: str
 
     def workspace(self, execution_id: str, disk_mib: int) -> Path:
-        """Make an empty, size-limited build directory that only the build's own uid and this process can read.
+        """Make an empty, size-limited build directory that only the build's own uid and this process can
+        read.
 
         Raises ExecutorUnavailable when there is no slot or no space.
         """
@@ -172,5 +183,7 @@ class Executor(Protocol):
     def cleanup(self, execution_id: str) -> None: ...
 
     def leftovers(self) -> Sequence[str]:
-        """Execution ids of which anything is still on this machine; the dispatcher cleans those it does not know."""
+        """Execution ids of which anything is still on this machine; the dispatcher cleans those it does not
+        know.
+        """
         ...

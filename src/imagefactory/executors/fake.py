@@ -1,4 +1,5 @@
-"""An executor that runs nothing: for tests, benchmarks and trying the factory out. It can be told how to fail.
+"""An executor that runs nothing: for tests, benchmarks and trying the factory out. It can be told how to
+fail.
 
 A command's environment tells it: `FAKE_LINES` (how many lines to print), `FAKE_SECONDS` (how long to take),
 `FAKE_END` (a value of `End`), `FAKE_TEXT` (what to print).
@@ -37,7 +38,7 @@ class FakeExecutor:
         self.root, self.refuse = root, refuse
         root.mkdir(parents=True, exist_ok=True)
 
-    def workspace(self, execution_id: str, disk_mib: int) -> Path:
+    def workspace(self, execution_id: str, disk_mib: int) -> Path:  # noqa: ARG002 - of the protocol
         if self.refuse:
             raise ExecutorUnavailable(self.refuse)
         path = self.root / execution_id
@@ -95,7 +96,9 @@ class FakeRun:
 
 
 def write_layout(path: Path, unique: str) -> None:
-    """Write the smallest valid OCI image layout (OCI image specification 1.0): a configuration and no layer."""
+    """Write the smallest valid OCI image layout (OCI image specification 1.0): a configuration and no
+    layer.
+    """
     blobs = path / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
 
@@ -107,7 +110,12 @@ def write_layout(path: Path, unique: str) -> None:
 
     labels = {"execution": unique}
     config = blob(
-        {"architecture": "amd64", "os": "linux", "config": {"Labels": labels}, "rootfs": {"type": "layers", "diff_ids": []}}
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Labels": labels},
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
     )
     manifest = blob(
         {

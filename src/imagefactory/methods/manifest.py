@@ -151,7 +151,7 @@ class Limits(_Part):
 class Manifest(_Part):
     """One build, as asked for. Frozen: a rerun of the same build reads the same words."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str = "build"
     method: str = Field("docker", max_length=32)
     source: Source

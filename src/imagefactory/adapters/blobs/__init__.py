@@ -1,0 +1,1 @@
+"""Uploaded files, kept by the digest of their content."""

@@ -1,41 +1,43 @@
-"""What a blob store promises: bytes by their digest, written once, never changed."""
+"""What a blob store promises: content in, digest out; the same content is kept once."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import BinaryIO, Protocol
+from collections.abc import Iterable
+from typing import IO, Protocol
 
 
-class BlobTooLarge(Exception):  # noqa: N818 - reads as what happened
-    """The content is larger than the caller allows; nothing was kept."""
+class BlobTooLarge(Exception):
+    """The content is larger than allowed; nothing of it was kept. The message is a sentence."""
 
 
-class BlobNotFound(Exception):  # noqa: N818 - reads as what happened
-    """The store has no blob with this digest."""
+class BlobNotFound(Exception):
+    """There is no content with this digest. The message is a sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Blob:
-    """A stored blob: `sha256:` and 64 hex digits, and its size in bytes."""
+    """Content that is kept: its sha256 digest (`sha256:<hex>`) and its size in bytes."""
 
     digest: str
-    size_bytes: int
+    size: int
 
 
 class BlobStore(Protocol):
-    """Content-addressed storage. Every call may be repeated, and run at once with any other."""
+    """Content by digest. Every call may be repeated and made by many threads and processes at once."""
 
-    def put(self, content: BinaryIO, *, max_bytes: int) -> Blob:
-        """Store everything that `content` yields and return its digest; the same bytes are kept once.
-
-        Raises BlobTooLarge past `max_bytes`.
-        """
+    def put(self, chunks: Iterable[bytes], *, max_bytes: int) -> Blob:
+        """Keep content. When it returns, the content survives a power cut. Raises BlobTooLarge."""
         ...
 
-    def open(self, digest: str) -> BinaryIO:
-        """Open a blob for reading from its start. Raises BlobNotFound."""
+    def open(self, digest: str) -> IO[bytes]:
+        """Open content for reading from its start. Raises BlobNotFound."""
+        ...
+
+    def find(self, digest: str) -> Blob | None:
+        """Return what is kept under a digest, or None; also for a text that is no digest."""
         ...
 
     def delete(self, digest: str) -> None:
-        """Remove a blob; it need not exist."""
+        """Forget content; no error when there is none."""
         ...

@@ -1,119 +1,247 @@
-"""Uploaded archives (tar, zip) unpacked as if their author were hostile."""
+"""Unpacks an uploaded source archive (tar, tar.gz, tar.bz2, tar.xz, zip) that may have been made to do harm.
+
+Nothing is written outside the destination, through a link or over a device; size and count are counted while unpacking,
+not believed. Owners and special mode bits are dropped.
+"""
 
 from __future__ import annotations
 
+import bz2
+import contextlib
+import gzip
+import lzma
 import os
+import posixpath
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+import zlib
+from pathlib import Path
+from typing import IO, Any
 
-from imagefactory.adapters.sources.base import Fetched, SourceFailed
+from imagefactory.adapters.sources.base import (
+    Fetched,
+    Problem,
+    SourceLimits,
+    SourceUnavailable,
+    Tell,
+    human_size,
+)
 
-MAX_FILES = 100_000
-_PIECE = 1024 * 1024
+_CHUNK = 256 * 1024
+_MAX_HEADER = 1024 * 1024
+_MAX_DEPTH = 64
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile, RuntimeError,
+           NotImplementedError, UnicodeError, ValueError, OverflowError)  # fmt: skip
 
 
-def unpack(content: BinaryIO, filename: str, target: Path, *, max_bytes: int) -> Fetched:
-    """Unpack into the empty directory `target`: regular files, directories and links that stay inside.
+def unpack(archive: Path, destination: Path, limits: SourceLimits, tell: Tell | None = None) -> Fetched:
+    """Unpack an archive into an empty directory. One directory that holds all the rest is left out.
 
-    Raises SourceFailed for a broken archive, one that is too large, or one with names that lead out.
+    Raises SourceUnavailable (`invalid_archive` or `too_large`).
     """
-    writer = _Writer(target, max_bytes)
-    try:
-        if filename.lower().endswith(".zip"):
-            _unzip(content, writer)
-        else:
-            _untar(content, writer)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, NotImplementedError) as error:
-        raise SourceFailed(
-            "source_invalid", f"The archive {filename} cannot be unpacked ({str(error)[:200]}). Make it again and upload it."
-        ) from None
-    return Fetched(writer.size, writer.files)
+    writer = _Writer(destination, limits)
+    with archive.open("rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        try:
+            if head.startswith(b"PK"):
+                _zip(file, writer)
+            else:
+                _tar(file, head, writer)
+        except _BROKEN as error:
+            if isinstance(error, SourceUnavailable):
+                raise
+            raise _invalid(
+                "The archive is damaged, or is no tar, tar.gz, tar.bz2, tar.xz or zip file."
+            ) from None
+    if writer.files == 0:
+        raise _invalid("The archive holds no files.")
+    inner = _strip_single_directory(destination)
+    if tell is not None:
+        left_out = f", directory {inner} left out" if inner else ""
+        tell(f"Unpacked {writer.files} files, {human_size(writer.size)}{left_out}.")
+    return Fetched("", "", "", writer.size, writer.files)
+
+
+class _Member(tarfile.TarInfo):
+    """A tar entry whose long-name and extended headers are bounded: tarfile reads them whole into memory."""
+
+    _BOUNDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+                tarfile.GNUTYPE_LONGLINK)  # fmt: skip
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        # The one hook before such a header is read; a test makes sure that it is still called.
+        if self.type in self._BOUNDED and self.size > _MAX_HEADER:
+            raise _invalid("The archive has a header larger than 1 MiB.")
+        found: tarfile.TarInfo | None = super()._proc_member(archive)  # type: ignore[misc]
+        return found
+
+
+def _tar(file: IO[bytes], head: bytes, writer: _Writer) -> None:
+    stream: Any = file
+    if head.startswith(b"\x1f\x8b"):
+        stream = gzip.GzipFile(fileobj=file)
+    elif head.startswith(b"BZh"):
+        stream = bz2.BZ2File(file)
+    elif head.startswith(b"\xfd7zXZ"):
+        stream = lzma.LZMAFile(file)
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, encoding="utf-8", errors="strict") as tar:
+        for entry in tar:
+            # tarfile keeps every entry it saw; a million empty ones would fill the memory.
+            tar.members = []
+            if entry.isdir():
+                writer.directory(entry.name)
+            elif entry.isreg():
+                body = tar.extractfile(entry)
+                if body is not None:
+                    writer.file(entry.name, body, executable=bool(entry.mode & 0o111))
+            elif entry.issym():
+                writer.symlink(entry.name, entry.linkname)
+            elif entry.islnk():
+                writer.hard_link(entry.name, entry.linkname)
+            else:
+                raise _invalid(
+                    f'"{entry.name[:200]}" is a device or pipe; archives may hold files, directories and links.'
+                )
+
+
+def _zip(file: IO[bytes], writer: _Writer) -> None:
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            mode = entry.external_attr >> 16
+            if entry.flag_bits & 0x1:
+                raise _invalid("The archive is protected by a password; upload it without.")
+            if entry.is_dir():
+                writer.directory(entry.filename)
+            elif stat.S_ISLNK(mode):
+                with archive.open(entry) as body:
+                    writer.symlink(entry.filename, body.read(4097).decode())
+            elif stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
+                raise _invalid(
+                    f'"{entry.filename[:200]}" is a device or pipe; archives may hold files, directories and links.'
+                )
+            else:
+                with archive.open(entry) as body:
+                    writer.file(entry.filename, body, executable=bool(mode & 0o111))
 
 
 class _Writer:
-    """Writes below one directory and counts."""
+    """Writes entries below one directory and counts them."""
 
-    def __init__(self, target: Path, max_bytes: int) -> None:
-        self.target, self.max_bytes = target, max_bytes
-        self.size = self.files = 0
+    def __init__(self, root: Path, limits: SourceLimits) -> None:
+        self.root = root
+        self.limits = limits
+        self.size = 0
+        self.files = 0
+        self.entries = 0
 
-    def place(self, name: str) -> Path | None:
-        """Return where a member goes, after its parents were made; None for the top directory itself.
+    def directory(self, name: str) -> None:
+        self._count()
+        parts = self._parts(name)
+        self._parent([*parts, ""])
 
-        Raises SourceFailed for a name that leads out, or through a link.
-        """
-        path = PurePosixPath(name)
-        parts = [p for p in path.parts if p != "."]
-        if path.is_absolute() or ".." in parts or "\\" in name or "\0" in name:
-            raise SourceFailed("source_invalid", f"The archive has a name that leads out of it: {name[:200]!r}. Make it without such names.")
+    def file(self, name: str, body: IO[bytes], *, executable: bool) -> None:
+        with self._create(name, 0o755 if executable else 0o644) as out:
+            while chunk := body.read(_CHUNK):
+                self.size += len(chunk)
+                if self.size > self.limits.max_bytes:
+                    raise self._too_large()
+                out.write(chunk)
+
+    def symlink(self, name: str, target: str) -> None:
+        parts = self._parts(name)
+        inside = (
+            posixpath.normpath(posixpath.join(*parts[:-1], target))
+            if parts[:-1]
+            else posixpath.normpath(target)
+        )
+        if (
+            target.startswith("/")
+            or inside.split("/")[0] == ".."
+            or not target
+            or len(target) > 4096
+            or "\0" in target
+        ):
+            raise _invalid(
+                f'The link "{name[:200]}" leads out of the archive; replace it by the file itself.'
+            )
+        path = self._new(parts)
+        path.symlink_to(target)
+
+    def hard_link(self, name: str, target: str) -> None:
+        source = self._parent(self._parts(target)) / self._parts(target)[-1]
+        if not source.is_file() or source.is_symlink():
+            raise _invalid(
+                f'"{name[:200]}" links to "{target[:200]}", which is not a file before it in the archive.'
+            )
+        with source.open("rb") as body:  # a copy, so that the two files have nothing to do with each other
+            self.file(name, body, executable=bool(source.stat().st_mode & 0o111))
+
+    def _create(self, name: str, mode: int) -> IO[bytes]:
+        path = self._new(self._parts(name))
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb")
+
+    def _new(self, parts: list[str]) -> Path:
+        self._count()
         self.files += 1
-        if self.files > MAX_FILES:
-            raise SourceFailed("source_too_large", f"The archive has more than {MAX_FILES:,} files. Leave out what the build does not need.")
-        if not parts:
-            return None
-        here = self.target
+        path = self._parent(parts) / parts[-1]
+        if path.is_dir() and not path.is_symlink():
+            raise _invalid(f'"{"/".join(parts)[:200]}" is a file and a directory at once.')
+        path.unlink(missing_ok=True)  # a later entry takes the place of an earlier one
+        return path
+
+    def _parts(self, name: str) -> list[str]:
+        clean = [part for part in name.split("/") if part not in {"", "."}]
+        bad = name.startswith("/") or "\\" in name or "\0" in name or any(part == ".." for part in clean)
+        if (
+            bad
+            or len(name) > 4096
+            or len(clean) > _MAX_DEPTH
+            or any(len(part.encode()) > 255 for part in clean)
+        ):
+            raise _invalid(f'"{name[:200]}" is not a path that may stand in an archive.')
+        return clean or ["."]
+
+    def _parent(self, parts: list[str]) -> Path:
+        """Make the directories above an entry; a link among them is refused, wherever it leads."""
+        path = self.root
         for part in parts[:-1]:
-            here /= part
-            if here.is_symlink():
-                raise SourceFailed("source_invalid", f"The archive writes through a link: {name[:200]!r}.")
-            here.mkdir(exist_ok=True)
-        return here / parts[-1]
+            path /= part
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o755)
+            if path.is_symlink() or not path.is_dir():
+                raise _invalid(f'"{"/".join(parts)[:200]}" goes through a link or a file.')
+        return path
 
-    def write(self, path: Path, source: IO[bytes], mode: int) -> None:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if mode & 0o100 else 0o644)
-        with os.fdopen(fd, "wb") as out:
-            while piece := source.read(_PIECE):
-                self.size += len(piece)
-                if self.size > self.max_bytes:
-                    raise SourceFailed(
-                        "source_too_large",
-                        f"The source is larger than {self.max_bytes // (1024 * 1024)} MiB when unpacked, the limit here. "
-                        "Leave out what the build does not need.",
-                    )
-                out.write(piece)
+    def _count(self) -> None:
+        self.entries += 1
+        if self.entries > self.limits.max_files:
+            raise self._too_large()
 
-    def link(self, path: Path, to: str) -> None:
-        inside = os.path.normpath(path.parent.relative_to(self.target) / to)
-        if to.startswith("/") or inside.startswith(".."):
-            raise SourceFailed("source_invalid", f"The archive has a link that leads out of it: {path.name[:100]!r} to {to[:100]!r}.")
-        path.symlink_to(to)
+    def _too_large(self) -> SourceUnavailable:
+        return SourceUnavailable(
+            Problem.TOO_LARGE,
+            f"The archive unpacks to more than allowed ({human_size(self.limits.max_bytes)} or {self.limits.max_files} "
+            "entries); leave out what the build does not need.",
+        )
 
 
-def _untar(content: BinaryIO, writer: _Writer) -> None:
-    with tarfile.open(fileobj=content, mode="r:*") as tar:
-        for member in tar:
-            path = writer.place(member.name)
-            if path is None:
-                continue
-            if member.isdir():
-                path.mkdir(exist_ok=True)
-            elif member.issym():
-                writer.link(path, member.linkname)
-            elif member.isreg() and (source := tar.extractfile(member)) is not None:
-                writer.write(path, source, member.mode)
-            else:
-                raise SourceFailed("source_invalid", f"The archive holds {member.name[:200]!r}, which is neither file, directory nor link.")
+def _strip_single_directory(destination: Path) -> str:
+    """Move the content of a lone top directory up, as archives of code hosts have one. Returns its name."""
+    found = list(destination.iterdir())
+    if len(found) != 1 or found[0].is_symlink() or not found[0].is_dir():
+        return ""
+    name = found[0].name
+    aside = destination / ".imagefactory-unpacking"
+    if (found[0] / aside.name).exists():
+        return ""
+    found[0].rename(aside)
+    for child in aside.iterdir():
+        child.rename(destination / child.name)
+    aside.rmdir()
+    return name
 
 
-def _unzip(content: BinaryIO, writer: _Writer) -> None:
-    with zipfile.ZipFile(content) as archive:
-        for info in _members(archive):
-            mode = info.external_attr >> 16
-            path = writer.place(info.filename)
-            if path is None:
-                continue
-            if info.is_dir():
-                path.mkdir(exist_ok=True)
-            elif stat.S_ISLNK(mode):
-                writer.link(path, archive.read(info)[:4096].decode("utf-8", "strict"))
-            else:
-                with archive.open(info) as source:
-                    writer.write(path, source, mode)
-
-
-def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    yield from archive.infolist()
+def _invalid(message: str) -> SourceUnavailable:
+    return SourceUnavailable(Problem.INVALID_ARCHIVE, message)

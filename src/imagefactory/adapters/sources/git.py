@@ -1,208 +1,266 @@
-"""Git repositories, fetched with the real git at one commit, with credentials in private files only."""
+"""Real git: one commit of a repository into a directory, with a credential that never leaves a private directory."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
-import ipaddress
-import os
 import re
 import shutil
-import socket
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from imagefactory.adapters.sources.base import Fetched, SourceFailed
+from imagefactory.adapters.sources.addresses import Address, AddressPolicy, check_address
+from imagefactory.adapters.sources.base import (
+    Credential,
+    Fetched,
+    Look,
+    Problem,
+    SourceLimits,
+    SourceUnavailable,
+    Tell,
+    human_size,
+)
+from imagefactory.adapters.sources.git_errors import sentence
+from imagefactory.adapters.sources.git_process import Git, GitFailed
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SCP = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>\S+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_MAX_REFS_TEXT = 64 * 1024 * 1024
+_TREE_LINE = re.compile(rb"\d+ (?P<kind>\w+) [0-9a-f]+ +(?P<size>\d+|-)\t")
+
+# Fixed text; what is secret stands in files beside the script, which only this process's user can read.
+_ASKPASS = """#!/bin/sh
+case "$1" in
+Username*) cat "${0%/*}/username" ;;
+*) cat "${0%/*}/password" ;;
+esac
+"""
+_SSH = """#!/bin/sh
+d="${{0%/*}}"
+exec ssh -F /dev/null -i "$d/key" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes -o ProxyCommand=none \\
+  -o StrictHostKeyChecking={strict} -o UserKnownHostsFile="$d/known_hosts" -o GlobalKnownHostsFile=/dev/null \\
+  -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o PermitLocalCommand=no \\
+  -o HostName={ip} -o HostKeyAlias={alias} "$@"
+"""
 
 
 @dataclasses.dataclass(frozen=True)
-class Credential:
-    """How to sign in to the repository: a user name with a password or token, or an SSH key."""
+class GitRepositories:
+    """Repositories over https, http, ssh and (where the policy opens a directory) file.
 
-    username: str = ""
-    password: str = dataclasses.field(default="", repr=False)
-    ssh_key: str = dataclasses.field(default="", repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class GitPolicy:
-    """Which repositories may be asked. Private and local addresses are refused unless a host is allowed by name."""
-
-    allowed_hosts: Sequence[str] = ()
-    file_root: Path | None = None
-    timeout_seconds: int = 300
-    max_bytes: int = 1024 * 1024 * 1024
-
-
-def check_url(url: str, policy: GitPolicy) -> None:
-    """Return when this repository may be asked.
-
-    Raises SourceFailed with the reason; a host name is resolved, so that it cannot stand for this machine.
+    `scratch` is a directory for short-lived private files; it must allow programs to be run from it.
     """
-    match = _SCP.fullmatch(url)
-    parts = urlsplit(f"ssh://{match['user']}@{match['host']}/{match['path']}" if match else url)
-    if parts.scheme == "file":
-        _check_file(unquote(parts.path), policy)
-        return
-    if parts.scheme not in {"https", "http", "ssh"} or not parts.hostname or parts.hostname.startswith("-"):
-        raise SourceFailed("source_invalid", "The repository's address must be https://, http://, ssh:// or git@host:path.")
-    if parts.password:
-        raise SourceFailed("source_invalid", "The repository's address holds a password. Move it into a credential of the project.")
-    host = parts.hostname
-    if policy.allowed_hosts:
-        if host not in policy.allowed_hosts:
-            raise SourceFailed("source_denied", f"Repositories on {host} may not be built here. Ask the operator to allow the host.", "operator")
-        return
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError:
-        raise SourceFailed("source_unreachable", f"There is no host {host}. Check the repository's address.") from None
-    for address in found:
-        ip = ipaddress.ip_address(str(address).split("%")[0])
-        if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip.is_private:
-            raise SourceFailed(
-                "source_denied",
-                f"{host} is an address of this machine or of its private network, which builds may not reach. "
-                "An operator can allow it by name with IMAGEFACTORY_ALLOWED_GIT_HOSTS.",
-                "operator",
+
+    policy: AddressPolicy
+    limits: SourceLimits
+    scratch: Path
+
+    def look(self, url: str, credential: Credential | None = None) -> Look:
+        """List branches and tags. Raises SourceUnavailable."""
+        address = check_address(url, self.policy)
+        with self._session(address, credential) as git:
+            return _look(git, address)
+
+    def fetch(
+        self,
+        url: str,
+        ref: str,
+        destination: Path,
+        *,
+        credential: Credential | None = None,
+        tell: Tell | None = None,
+    ) -> Fetched:
+        """Fetch exactly one commit, without history, hooks, submodules or filters. Raises SourceUnavailable."""
+        say = tell or (lambda _line: None)
+        address = check_address(url, self.policy)
+        with self._session(address, credential) as git:
+            commit, name = _resolve(git, address, ref)
+            say(f"Resolved {ref or 'the default branch'} to {commit}.")
+            repository = git.private / "repository"
+            _fetch_commit(git, address, repository, commit, name)
+            size, files = self._measure(git, repository, commit)
+            git.run(
+                [
+                    "--git-dir",
+                    str(repository),
+                    "--work-tree",
+                    str(destination),
+                    "checkout",
+                    "--quiet",
+                    "--detach",
+                    "--force",
+                    commit,
+                ],
+                what=address.url,
             )
-
-
-def _check_file(path: str, policy: GitPolicy) -> None:
-    root = policy.file_root
-    if root is None or not Path(path).resolve().is_relative_to(root.resolve()):
-        raise SourceFailed(
-            "source_denied",
-            "file:// repositories are not allowed here, or lie outside the operator's source directory.",
-            "operator",
+            facts = git.run(
+                [
+                    "--git-dir",
+                    str(repository),
+                    "show",
+                    "--no-patch",
+                    "--no-show-signature",
+                    "--format=%ct%x00%an <%ae>%x00%s",
+                    commit,
+                ],
+                what=address.url,
+            )
+        time, author, message = (facts.rstrip("\n").split("\0", 2) + ["", "", ""])[:3]
+        say(f"Fetched {files} files, {human_size(size)}: {message[:200]}")
+        return Fetched(
+            commit, message[:500], author[:200], size, files, int(time) if time.isdigit() else None
         )
 
+    def _measure(self, git: Git, repository: Path, commit: str) -> tuple[int, int]:
+        """Add up the commit's files before any is written: a small pack can hold endless files."""
+        size = files = 0
+        for line in git.lines(["--git-dir", str(repository), "ls-tree", "-r", "-l", "-z", commit]):
+            match = _TREE_LINE.match(line)
+            if match and match["kind"] == b"blob":
+                size, files = size + int(match["size"]), files + 1
+            if size > self.limits.max_bytes or files > self.limits.max_files:
+                raise SourceUnavailable(
+                    Problem.TOO_LARGE,
+                    f"The source is larger than allowed ({human_size(self.limits.max_bytes)} or {self.limits.max_files} "
+                    "files); take large files out of the repository.",
+                )
+        return size, files
 
-@contextmanager
-def _environment(credential: Credential, url: str) -> Iterator[dict[str, str]]:
-    """Yield git's environment: an empty home, no system configuration, and the credential in private files."""
-    scratch = Path(tempfile.mkdtemp(prefix="if-git-"))
-    try:
-        env = {
-            "HOME": str(scratch), "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": "file" if url.startswith("file:") else "https:http:ssh",
-            "GIT_LFS_SKIP_SMUDGE": "1", "GIT_ASKPASS": "/bin/false",
-        }  # fmt: skip
-        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "https_proxy", "http_proxy", "no_proxy"):
-            if name in os.environ:
-                env[name] = os.environ[name]
-        if credential.password:
-            (scratch / "username").write_text(credential.username or "git")
-            (scratch / "password").write_text(credential.password)
-            ask = scratch / "askpass"
-            ask.write_text('#!/bin/sh\nd="${0%/*}"\ncase "$1" in Username*) cat "$d/username" ;; *) cat "$d/password" ;; esac\n')
-            ask.chmod(0o700)
-            env["GIT_ASKPASS"] = str(ask)
-        ssh = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"]
-        ssh += ["-o", f"UserKnownHostsFile={scratch}/known_hosts", "-o", "ConnectTimeout=15"]
-        if credential.ssh_key:
-            key = scratch / "key"
-            key.touch(0o600)
-            key.write_text(credential.ssh_key.replace("\r\n", "\n").rstrip("\n") + "\n")
-            ssh += ["-o", "IdentitiesOnly=yes", "-i", str(key)]
-        env["GIT_SSH_COMMAND"] = " ".join(ssh)
-        env["GIT_SSH_VARIANT"] = "ssh"
-        yield env
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _git(argv: Sequence[str], env: dict[str, str], url: str, seconds: int, cwd: Path | None = None) -> str:
-    flags = ["-c", "core.hooksPath=/dev/null", "-c", "protocol.version=2", "-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
-    try:
-        done = subprocess.run(
-            ["git", *flags, *argv], env=env, cwd=cwd, capture_output=True, text=True, errors="replace",
-            timeout=seconds, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise SourceFailed("source_unreachable", f"The repository did not answer within {seconds} seconds. Try again, or check the address.") from None
-    except FileNotFoundError:
-        raise SourceFailed("source_unreachable", "git is not installed on the build host. `imagefactory doctor` says how.", "operator") from None
-    if done.returncode:
-        raise _explain(done.stderr, url)
-    return done.stdout
-
-
-def _explain(said: str, url: str) -> SourceFailed:
-    text, shown = said.lower(), re.sub(r"//[^/@]*@", "//", url)
-    if "couldn't find remote ref" in text or "not our ref" in text or "unadvertised object" in text:
-        return SourceFailed("ref_not_found", f"{shown} has no such branch, tag or commit.")
-    if any(w in text for w in ("authentication failed", "could not read username", "permission denied", "access denied", "403", "terminal prompts disabled")):
-        return SourceFailed("source_denied", f"{shown} refuses access. Add or renew the project's credential.")
-    if any(w in text for w in ("not found", "does not exist", "does not appear to be a git repository", "404")):
-        return SourceFailed("source_denied", f"There is no repository at {shown}, or it needs a credential.")
-    if "no space left" in text:
-        return SourceFailed("source_too_large", "The repository filled the build's disk. Ask for more disk.")
-    last = next((line for line in reversed(said.strip().splitlines()) if line.startswith(("fatal:", "error:"))), said.strip()[-200:])
-    return SourceFailed("source_unreachable", f"{shown} could not be read: {last[:300]}")
-
-
-def resolve(url: str, ref: str, credential: Credential, policy: GitPolicy) -> str:
-    """Return the commit that a branch, tag or commit names now; also the access test.
-
-    Raises SourceFailed; for an unknown branch it names the closest ones.
-    """
-    check_url(url, policy)
-    if _COMMIT.fullmatch(ref):
-        return ref
-    with _environment(credential, url) as env:
-        listed = _git(["ls-remote", "--", url], env, url, policy.timeout_seconds)
-    found: dict[str, str] = {}
-    for line in listed.splitlines():
-        commit, _, name = line.partition("\t")
-        found[name] = commit
-    for name in (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", ref):
-        if name in found:
-            return found[name]
-    branches = [n.removeprefix("refs/heads/") for n in found if n.startswith("refs/heads/")]
-    near = difflib.get_close_matches(ref, branches, 3, 0.4) or branches[:5]
-    hint = f" It has {', '.join(near)}." if near else " It is empty."
-    raise SourceFailed("ref_not_found", f"The repository has no branch or tag {ref}.{hint}")
-
-
-def fetch(url: str, commit: str, credential: Credential, target: Path, policy: GitPolicy) -> Fetched:
-    """Put the files of one commit into the empty directory `target`, without the repository's history.
-
-    Raises SourceFailed.
-    """
-    check_url(url, policy)
-    with _environment(credential, url) as env:
-        seconds = policy.timeout_seconds
-        _git(["init", "-q", "."], env, url, 30, target)
+    @contextlib.contextmanager
+    def _session(self, address: Address, credential: Credential | None) -> Iterator[Git]:
+        if credential is not None and address.scheme == "http" and not address.loopback:
+            raise SourceUnavailable(
+                Problem.NOT_ALLOWED,
+                "A credential is never sent over plain http; use the https address of the repository.",
+            )
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        private = Path(tempfile.mkdtemp(prefix="git-", dir=self.scratch))  # mode 0700
         try:
-            _git(["fetch", "-q", "--depth=1", "--no-tags", "--", url, commit], env, url, seconds, target)
-        except SourceFailed as error:
-            if error.code != "ref_not_found":
-                raise
-            # Some servers give a commit only through the branch that holds it.
-            _git(["fetch", "-q", "--no-tags", "--", url, "+refs/heads/*:refs/remotes/o/*"], env, url, seconds, target)
-        _git(["checkout", "-q", "--detach", commit], env, url, seconds, target)
-        told = _git(["log", "-1", "--format=%ct%x00%s", commit], env, url, 30, target)
-    when, _, subject = told.strip().partition("\0")
-    shutil.rmtree(target / ".git", ignore_errors=True)
-    size, files = _measure(target, policy.max_bytes)
-    return Fetched(size, files, commit, subject[:300], int(when) if when.isdigit() else None)
+            env = _credential_files(private, address, credential)
+            yield Git(private, env, self.limits, options=_options(address))
+        except GitFailed as error:
+            raise sentence(error.stderr, address, has_credential=credential is not None) from None
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
 
 
-def _measure(target: Path, max_bytes: int) -> tuple[int, int]:
-    size = files = 0
-    for directory, _, names in os.walk(target, followlinks=False):
-        for name in names:
-            size += os.lstat(os.path.join(directory, name)).st_size
-            files += 1
-    if size > max_bytes:
-        raise SourceFailed("source_too_large", f"The source is {size // (1024 * 1024)} MiB, more than the limit of {max_bytes // (1024 * 1024)} MiB.")
-    return size, files
+def _options(address: Address) -> list[str]:
+    options = {
+        "credential.helper": "",
+        "core.hooksPath": "/dev/null",
+        "core.fsmonitor": "false",
+        "protocol.version": "2",
+        "http.followRedirects": "false",  # a redirect could lead back into this machine
+        "http.lowSpeedLimit": "1000",
+        "http.lowSpeedTime": "30",
+        "transfer.fsckObjects": "false",
+        "fetch.recurseSubmodules": "false",
+        "submodule.recurse": "false",
+        "gc.auto": "0",
+        "maintenance.auto": "false",
+        "advice.detachedHead": "false",
+    }
+    if address.scheme in {"http", "https"}:
+        # Connect to the address that was checked, whatever the name service answers the second time.
+        ip = f"[{address.ip}]" if ":" in address.ip else address.ip
+        options["http.curloptResolve"] = f"{address.host}:{address.port}:{ip}"
+    if address.scheme == "file":
+        options["safe.directory"] = "*"
+    return [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+
+
+def _credential_files(private: Path, address: Address, credential: Credential | None) -> Mapping[str, str]:
+    env = {"GIT_ALLOW_PROTOCOL": address.scheme}
+    files: dict[str, tuple[str, int]] = {}
+    if credential is not None and credential.kind == "password":
+        files["username"] = (credential.username, 0o600)
+        files["password"] = (credential.secret, 0o600)
+        files["askpass"] = (_ASKPASS, 0o700)
+        env["GIT_ASKPASS"] = str(private / "askpass")
+    if address.scheme == "ssh":
+        key = (
+            credential.secret.strip() + "\n"
+            if credential is not None and credential.kind == "ssh_key"
+            else ""
+        )
+        known = credential.known_hosts if credential is not None else ""
+        files["key"] = (key, 0o600)
+        files["known_hosts"] = (known, 0o600)
+        strict = "yes" if known else "accept-new"
+        files["ssh"] = (_SSH.format(strict=strict, ip=address.ip, alias=address.host), 0o700)
+        env["GIT_SSH"] = str(private / "ssh")
+        env["GIT_SSH_VARIANT"] = "ssh"
+    for name, (text, mode) in files.items():
+        path = private / name
+        path.touch(mode=mode)
+        path.write_text(text, encoding="utf-8")
+    return env
+
+
+def _look(git: Git, address: Address) -> Look:
+    text = git.run(["ls-remote", "--symref", "--", address.url], what=address.url, max_bytes=_MAX_REFS_TEXT)
+    default, branches, tags = "", dict[str, str](), dict[str, str]()
+    for line in text.splitlines():
+        value, _, name = line.partition("\t")
+        if value.startswith("ref: ") and name == "HEAD":
+            default = value.removeprefix("ref: refs/heads/")
+        elif name.startswith("refs/heads/"):
+            branches[name.removeprefix("refs/heads/")] = value
+        elif name.startswith("refs/tags/"):
+            # The commit that an annotated tag stands for comes as a second line ending in ^{}.
+            tags[name.removeprefix("refs/tags/").removesuffix("^{}")] = value
+    return Look(default, branches, tags)
+
+
+def _resolve(git: Git, address: Address, ref: str) -> tuple[str, str]:
+    """Return the commit that a name stands for now, and the full name to ask a server for that serves no bare commits."""
+    if _COMMIT.fullmatch(ref):
+        return ref, ""
+    look = _look(git, address)
+    wanted = ref or look.default_branch
+    if not look.branches and not look.tags:
+        raise SourceUnavailable(
+            Problem.BRANCH_NOT_FOUND, f"The repository {address.url} is empty; push a commit first."
+        )
+    for prefix, names in (("refs/heads/", look.branches), ("refs/tags/", look.tags)):
+        short = wanted.removeprefix(prefix)
+        if short in names:
+            return names[short], prefix + short
+    names = [*look.branches, *look.tags]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or names[:5]
+    raise SourceUnavailable(
+        Problem.BRANCH_NOT_FOUND,
+        f'There is no branch or tag "{wanted}" in {address.url}; it has {", ".join(near)}'
+        f"{' and others' if len(names) > len(near) else ''}.",
+    )
+
+
+def _fetch_commit(git: Git, address: Address, repository: Path, commit: str, name: str) -> None:
+    git.run(["init", "--quiet", "--bare", "--template=", str(repository)], what=address.url)
+    fetch = [
+        "--git-dir",
+        str(repository),
+        "fetch",
+        "--quiet",
+        "--depth=1",
+        "--no-tags",
+        "--no-write-fetch-head",
+    ]
+    try:
+        git.run([*fetch, "--", address.url, commit], what=address.url)
+    except GitFailed as error:
+        unknown = (
+            "not our ref" in error.stderr
+            or "unadvertised object" in error.stderr
+            or "no such remote ref" in error.stderr
+        )
+        if not unknown:
+            raise
+        if not name:
+            raise SourceUnavailable(
+                Problem.COMMIT_NOT_FOUND,
+                f"There is no commit {commit} in {address.url}, or the server does not hand it out; check the number, "
+                "or use a branch.",
+            ) from None
+        git.run([*fetch, "--", address.url, f"+{name}:refs/heads/fetched"], what=address.url)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from imagefactory.adapters.blobs.base import BlobTooLarge
-from imagefactory.adapters.blobs.files import FileBlobStore
+from imagefactory.adapters.blobs.files import FileBlobs
 from imagefactory.domain.identity import policies
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import require_tenant
@@ -31,6 +31,7 @@ from imagefactory.kernel.outbox.emit import emit
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _SECRET_MAX = 16_384
 _SECRET_MIN = 4
+_PIECE = 1024 * 1024
 
 
 def create_project(actor: Actor, *, name: str, slug: str = "", description: str = "") -> ProjectView:
@@ -273,7 +274,7 @@ def upload_archive(actor: Actor, project_id: uuid.UUID, *, filename: str, conten
     settings = env.get()
     limit = settings.max_context_mib * 1024 * 1024
     try:
-        blob = FileBlobStore(settings.data_dir / "blobs").put(content, max_bytes=limit)
+        blob = FileBlobs(settings.data_dir / "blobs").put(iter(lambda: content.read(_PIECE), b""), max_bytes=limit)
     except BlobTooLarge:
         raise TooLarge(
             f"The archive is larger than {settings.max_context_mib} MiB, the limit for a build's source. Leave out what "
@@ -285,14 +286,14 @@ def upload_archive(actor: Actor, project_id: uuid.UUID, *, filename: str, conten
             project_id=project.id,
             filename=filename,
             digest=blob.digest,
-            size_bytes=blob.size_bytes,
+            size_bytes=blob.size,
             created_by_name=actor.name[:120],
         )
         emit(
             actor,
-            events.ArchiveUploaded(project.tenant_id, project.id, project.slug, made.id, blob.digest, blob.size_bytes),
+            events.ArchiveUploaded(project.tenant_id, project.id, project.slug, made.id, blob.digest, blob.size),
         )
-    return UploadView(made.id, filename, blob.digest, blob.size_bytes, made.created_by_name, made.created_at)
+    return UploadView(made.id, filename, blob.digest, blob.size, made.created_by_name, made.created_at)
 
 
 def next_build_number(project_id: uuid.UUID) -> int:

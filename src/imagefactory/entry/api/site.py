@@ -120,6 +120,9 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
         attempt = query.get("attempt", ["0"])[0]
         number = int(attempt) if attempt.isdigit() and len(attempt) < 6 else 0
         actor = _actor_for_build(request, build_id)
+        if not builds.get_build(actor, build_id).attempts:
+            waiting = {"execution_id": None, "attempt": None, "topics": [f"build:{build_id}"], "finished": False}
+            return JsonResponse(waiting | {"expires_in": 15})
         execution = builds.get_execution(actor, build_id, number or None)
         return JsonResponse(
             {"execution_id": str(execution.id), "attempt": execution.attempt, "topics": [f"build:{build_id}"],

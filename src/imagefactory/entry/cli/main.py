@@ -1,123 +1,227 @@
-"""The command line: the factory on this machine, and the API from anywhere."""
+"""The command line: the factory on this machine. Commands over the API are mounted from the modules beside
+this one.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.util
+import signal
 import sys
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from imagefactory import __version__
-from imagefactory.kernel.env import SettingsError
+from imagefactory.entry.up.errors import StartError
+from imagefactory.kernel import env
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Image Factory: build, check and hand out images.")
+NOT_RUNNING = 3  # as in the LSB's status codes
+BAD_SETTINGS = 2
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Image Factory: build, check and hand out images."
+)
 out, err = Console(), Console(stderr=True)
 
+# Commands over the API: (module beside this one, name of the group; empty for commands at the top).
+_API_COMMANDS = (
+    ("session", ""),
+    ("projects", "project"),
+    ("builds", "build"),
+    ("images", "image"),
+    ("keys", "key"),
+    ("demo", ""),
+)
 
-def _stop(message: str, code: int = 1) -> typer.Exit:
-    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(code)
+
+def _mount() -> None:
+    for module, group in _API_COMMANDS:
+        name = f"imagefactory.entry.cli.{module}"
+        if importlib.util.find_spec(name) is not None:
+            app.add_typer(importlib.import_module(name).app, name=group or None)
+
+
+def _fail(message: object, code: int = 1) -> NoReturn:
+    err.print(str(message), style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn(text: str) -> None:
+    err.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _step(text: str) -> Iterator[None]:
+    """Show a step while it runs, then the time it took."""
+    began = time.monotonic()
+    shown = out.status(text) if out.is_terminal else contextlib.nullcontext()
+    with shown:
+        yield
+    _say(f"{time.monotonic() - began:6.1f} s  {text}")
+
+
+def _site(*, create: bool = False) -> Any:
+    from imagefactory.entry.up import site
+
+    settings = env.get()
+    return site.Site(settings, site.find_account(create=create))
 
 
 @app.command()
-def up() -> None:
-    """Start the factory on this machine and wait until it answers."""
+def up(
+    *,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay until stopped, as under systemd.")
+    ] = False,
+) -> None:
+    """Start the factory on this machine and wait until it answers. A second `up` changes nothing."""
+    from imagefactory.adapters.postgres.errors import PostgresError
     from imagefactory.entry.up import start
-    from imagefactory.entry.up.errors import StartError
 
     began = time.monotonic()
-
-    def tell(text: str) -> None:
-        out.print(f"{time.monotonic() - began:5.1f} s  {text}", markup=False, highlight=False, soft_wrap=True)
-
+    if foreground:
+        # A stop in the middle of the start unwinds like an interrupt, so that nothing half started is left.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    boss = None
     try:
-        started = start.up(tell)
-        url = start.site().settings.public_url
-    except StartError as error:
-        raise _stop(str(error)) from None
-    tell(f"{'Ready' if started else 'Already running'} at {url}")
+        site = _site(create=True)
+        boss = start.up(site, _step, _warn)
+        if boss is None:
+            _say(f"Already running at {site.settings.public_url}")
+        else:
+            _say(f"Ready at {site.settings.public_url} after {time.monotonic() - began:.1f} s")
+        if boss is not None and foreground:
+            code = boss.wait()
+            _fail(f"The supervisor ended with status {code}. `imagefactory up` cleans up and starts again.")
+    except (StartError, PostgresError) as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        if boss is None:
+            _fail("Stopped before it was up; nothing is left running.", 130)
+        down()
 
 
 @app.command()
 def down() -> None:
-    """Stop the factory on this machine."""
-    from imagefactory.entry.up import start
-    from imagefactory.entry.up.errors import StartError
+    """Stop the factory on this machine, and whatever a killed supervisor left behind."""
+    from imagefactory.entry.up import site as sites
+    from imagefactory.entry.up import stop
 
+    site = _site()
     try:
-        ran = start.down(lambda text: out.print(text, markup=False))
+        if not site.data.is_dir():
+            _say(f"Nothing was running: there is no data directory {site.data}.")
+            return
+        with sites.locked(site):
+            ran = stop.down(site, _say)
     except StartError as error:
-        raise _stop(str(error)) from None
-    out.print("Stopped." if ran else "Nothing was running.")
+        _fail(error)
+    _say("Stopped." if ran else "Nothing was running.")
 
 
 @app.command()
 def status() -> None:
-    """Show each process. Exit code 0 when the factory answers, 1 otherwise."""
-    from imagefactory.entry.up import processes, start
-    from imagefactory.entry.up.supervision import Supervisor
+    """Show each process. Exit status: 0 all well, 1 something is not, 3 the factory is not running."""
+    from imagefactory.entry.up import processes, start, stop, supervision
 
-    here = start.site()
-    supervisor = Supervisor(here)
-    if not supervisor.alive():
-        raise _stop("The factory is not running. Start it with `imagefactory up`.")
+    site = _site()
+    try:
+        running = supervision.pid(site) is not None
+    except StartError as error:
+        _fail(error)
+    if not running:
+        left = len(stop.orphans(site))
+        more = (
+            f" A killed supervisor left {left} processes, which the next `up` or `down` stops."
+            if left
+            else ""
+        )
+        _fail(
+            f"The factory in {site.data} is not running. Start it with `imagefactory up`.{more}", NOT_RUNNING
+        )
     table = Table(box=None, pad_edge=False)
-    for column in ("process", "state", "pid", "since", "what for", "log"):
+    for column in ("process", "state", "pid", "since", "restarts", "what for"):
         table.add_column(column, overflow="fold")
-    what = {p.name: p.what for p in processes.table(here)}
-    for row in supervisor.table():
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row["start"])) if row["start"] else ""
-        log = str(here.log(row["name"]))
-        table.add_row(row["name"], row["statename"].lower(), str(row["pid"] or ""), since, what.get(row["name"], ""), log)
+    states = supervision.states(site)
+    what = {process.name: process.what for process in processes.table(site)}
+    for state in states:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.started)) if state.started else ""
+        pid = str(state.pid or "")
+        table.add_row(state.name, state.state, pid, since, str(state.restarts), what.get(state.name, ""))
     out.print(table)
-    answers = start.healthy(here)
-    out.print(f"{here.settings.public_url} {'answers' if answers else 'does not answer'}", markup=False)
-    raise typer.Exit(0 if answers else 1)
+    _say(f"Logs: {site.log('PROCESS')}")
+    sick = start.health(site)
+    _say(f"{site.settings.public_url} {f'does not answer: {sick}' if sick else 'answers'}")
+    raise typer.Exit(1 if sick or any(state.state != "running" for state in states) else 0)
 
 
 @app.command()
 def doctor() -> None:
     """Say for each tool what it is for and, where it is missing, the command that installs it."""
     from imagefactory.entry.up import processes, tools
-    from imagefactory.executors.local.helper.cgroup import mode
 
     table = Table(box=None, pad_edge=False)
-    for column in ("tool", "found", "version", "what for", "install"):
+    for column in ("tool", "found", "version", "what for"):
         table.add_column(column, overflow="fold")
-    missing = 0
-    for found in tools.look():
-        missing += not found.path and found.tool.needed
-        table.add_row(found.tool.name, "yes" if found.path else "no" if found.tool.needed else "no (optional)",
-                      found.version, found.tool.what_for, "" if found.path else found.tool.remedy)  # fmt: skip
+    looked = tools.look()
+    missing = sum(found.bad and found.tool.needed for found in looked)
+    for found in looked:
+        table.add_row(found.tool.name, found.verdict, found.version, found.tool.what_for)
     out.print(table)
-    out.print(f"control groups: {mode()}; runner helper: {processes.helper_mode()}", markup=False)
+    # Below the table and not in it, so that a narrow terminal does not break a command in two.
+    for found in looked:
+        if found.bad:
+            _say(f"{found.tool.name} is {found.verdict}. It {found.tool.what_for}. To do: {found.to_do}")
+    for name, value in tools.kernel().items():
+        _say(f"{name}: {value}")
+    _say(f"runner helper: {tools.HELPER[processes.helper_mode()]}")
+    _say("All that is needed is here." if not missing else f"{missing} needed tools are missing or too old.")
     raise typer.Exit(1 if missing else 0)
 
 
 @app.command()
-def run(process: Annotated[str, typer.Argument(help="postgres, registry, helper, web, stream, worker, dispatcher, caddy")]) -> None:
+def run(
+    process: Annotated[
+        str,
+        typer.Argument(help="postgres, registry, helper, web, stream, worker, dispatcher, caddy or migrate"),
+    ],
+) -> None:
     """Run one process alone in the foreground, as systemd or Kubernetes would."""
-    from imagefactory.entry.up import launch
+    from imagefactory.adapters.postgres.errors import PostgresError
+    from imagefactory.entry.up import alone
 
-    raise typer.Exit(launch.main(process))
+    try:
+        alone.run(_site(create=True), process)
+    except (StartError, PostgresError) as error:
+        _fail(error)
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
-    out.print(__version__)
+    _say(__version__)
 
 
 def main() -> None:
-    """Run the command line; settings errors come together, as sentences."""
+    """Run the command line; settings errors come together, as sentences, with exit status 2."""
+    _mount()
     try:
         app()
-    except SettingsError as error:
-        err.print("\n".join(error.problems), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+    except env.SettingsError as error:
+        from imagefactory.entry.up.launch import tell_settings
+
+        tell_settings(error)
+        sys.exit(BAD_SETTINGS)
 
 
 if __name__ == "__main__":

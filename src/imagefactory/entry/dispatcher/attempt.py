@@ -178,7 +178,7 @@ class Attempt:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
         workspace = self._workspace(manifest)
         with self._in_stage("fetch", writer):
-            fetched = fetch_source(work, manifest, claim.project_id, workspace, settings)
+            fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
             if fetched.commit:
                 execution.set_commit(claim, commit=fetched.commit, message=fetched.message)
                 writer.note(f"Commit {fetched.commit[:12]}: {fetched.message}")
@@ -194,7 +194,7 @@ class Attempt:
             execution.set_facts(claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit})
         facts = Facts(
             network=manifest.network or settings.build_network, bases=bases, commit=fetched.commit,
-            commit_time=fetched.commit_time, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
+            commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
         )  # fmt: skip
         with self._in_stage("lint", writer):
             self._lint(method, manifest, workspace, facts, writer)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
+from typing import Literal
 
 from imagefactory.adapters.blobs.base import BlobNotFound
-from imagefactory.adapters.blobs.files import FileBlobStore
+from imagefactory.adapters.blobs.files import FileBlobs
 from imagefactory.adapters.registries.skopeo import CopyFailed, pull
-from imagefactory.adapters.sources import archive, git, inline
-from imagefactory.adapters.sources.base import Fetched, SourceFailed
+from imagefactory.adapters.sources.addresses import AddressPolicy
+from imagefactory.adapters.sources.archive import unpack
+from imagefactory.adapters.sources.base import Credential, Fetched, SourceLimits, SourceUnavailable, Tell
+from imagefactory.adapters.sources.git import GitRepositories
+from imagefactory.adapters.sources.inline import write_inline
 from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.identity.selectors import actor_for_user
 from imagefactory.domain.images.selectors import registry_access
@@ -25,29 +30,32 @@ from imagefactory.methods.manifest import Manifest
 _STAGE = "fetch"
 
 
-def git_policy(settings: Settings) -> git.GitPolicy:
-    """Return what this installation allows of repositories."""
-    return git.GitPolicy(
+def repositories(settings: Settings) -> GitRepositories:
+    """Return the Git repositories that this installation allows."""
+    policy = AddressPolicy(
         allowed_hosts=[h.strip() for h in settings.allowed_git_hosts.split(",") if h.strip()],
         file_root=settings.source_root if settings.allow_file_sources else None,
-        max_bytes=settings.max_context_mib * 1024 * 1024,
+        allow_private=False,
     )
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    return GitRepositories(policy, _limits(settings), settings.run_dir)
 
 
-def project_credential(project_id: object, credential_id: str) -> git.Credential:
-    """Return the project's Git credential, or an empty one."""
-    import uuid
+def _limits(settings: Settings) -> SourceLimits:
+    return SourceLimits(max_bytes=settings.max_context_mib * 1024 * 1024)
 
+
+def project_credential(project_id: uuid.UUID, credential_id: str) -> Credential | None:
+    """Return the project's Git credential, if it has one."""
     if not credential_id:
-        return git.Credential()
-    opened = open_credential(uuid.UUID(str(project_id)), uuid.UUID(credential_id))
-    if opened.kind == "git_ssh_key":
-        return git.Credential(opened.username, ssh_key=opened.secret)
-    return git.Credential(opened.username, opened.secret)
+        return None
+    opened = open_credential(project_id, uuid.UUID(credential_id))
+    kind: Literal["ssh_key", "password"] = "ssh_key" if opened.kind == "git_ssh_key" else "password"
+    return Credential(kind, opened.secret, opened.username or "git")
 
 
 def fetch_source(
-    work: Work, manifest: Manifest, project_id: object, workspace: Path, settings: Settings
+    work: Work, manifest: Manifest, project_id: uuid.UUID, workspace: Path, settings: Settings, tell: Tell
 ) -> Fetched:
     """Put the source into `context/`.
 
@@ -55,21 +63,19 @@ def fetch_source(
     """
     target = workspace / "context"
     target.mkdir()
-    limit = settings.max_context_mib * 1024 * 1024
     try:
         if manifest.source.kind == "inline":
-            return inline.write(manifest.source.files, target)
+            return write_inline(manifest.source.files, target)
         if manifest.source.kind == "archive":
-            with FileBlobStore(settings.data_dir / "blobs").open(manifest.source.blob) as content:
-                return archive.unpack(content, manifest.source.filename or "source.tar", target, max_bytes=limit)
+            path = FileBlobs(settings.data_dir / "blobs").path(manifest.source.blob)
+            return unpack(path, target, _limits(settings), tell)
         credential = project_credential(project_id, str(work.source.get("credential_id", "")))
-        policy, url = git_policy(settings), str(work.source["url"])
-        commit = git.resolve(url, work.ref, credential, policy)
-        return git.fetch(url, commit, credential, target, policy)
-    except SourceFailed as error:
-        raise StageFailed(Failure(error.code, _STAGE, str(error), error.who)) from None
+        return repositories(settings).fetch(str(work.source["url"]), work.ref, target, credential=credential, tell=tell)
+    except SourceUnavailable as error:
+        raise StageFailed(Failure(f"source_{error.problem}", _STAGE, str(error))) from None
     except BlobNotFound:
-        raise StageFailed(Failure("source_invalid", _STAGE, "The uploaded archive is no longer kept. Upload it again and rerun.")) from None
+        message = "The uploaded archive is no longer kept. Upload it again and rerun."
+        raise StageFailed(Failure("source_invalid_archive", _STAGE, message)) from None
     except FactoryError as error:
         raise StageFailed(Failure(error.code, _STAGE, error.message, "admin")) from None
 
@@ -110,8 +116,6 @@ def _unknown(text: str) -> Failure:
 
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:
     """Return what the person who started the build may do there now; a schedule's build has the tenant's own rights."""
-    import uuid
-
     if work.created_by_id is None:
         own = repository.startswith((f"{tenant}/", "library/"))
         return registry_access(actors.system("dispatcher"), repository) if own else frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -40,11 +41,10 @@ def configuration(site: Site) -> str:
     off.
     """
     settings = site.settings
+    certificate = _word(settings.tls_certificate)
     return _TEMPLATE.format(
         address=f"{'https' if settings.tls_certificate else 'http'}://:{settings.port}",
-        tls=f"tls {_word(settings.tls_certificate)} {_word(settings.tls_key)}"
-        if settings.tls_certificate
-        else "",
+        tls=f"tls {certificate} {_word(settings.tls_key)}" if settings.tls_certificate else "",
         bind=settings.bind,
         proxies="trusted_proxies static private_ranges" if settings.listen_port else "",
         state=_word(site.run / "caddy"),
@@ -54,10 +54,27 @@ def configuration(site: Site) -> str:
         web=_word(f"unix/{site.run / 'web.sock'}"),
         static=_word(STATIC),
         pages=_word(_PAGES),
+        starting=_envelope("unavailable", _STARTING),
+        too_large=_envelope("validation_failed", _TOO_LARGE),
         registry_body=MOST_REGISTRY_BODY,
         # A source archive and the form around it.
         web_body=f"{settings.max_context_mib + 16}MiB",
     )
+
+
+_STARTING = (
+    "This part of the factory is starting. Try again in a few seconds; if it stays so, run "
+    "imagefactory status on the machine."
+)
+_TOO_LARGE = (
+    "What was sent is larger than this factory takes. Send less, or ask an administrator to raise "
+    "IMAGEFACTORY_MAX_CONTEXT_MIB."
+)
+
+
+def _envelope(code: str, message: str) -> str:
+    """Return the API's error envelope, as the web process would have written it."""
+    return json.dumps({"error": {"code": code, "message": message, "details": {}, "request_id": ""}})
 
 
 def _word(value: object) -> str:
@@ -121,6 +138,12 @@ _TEMPLATE = """\
 		}}
 	}}
 
+	# What the factory's own processes ask each other comes over sockets, never through here.
+	@internal path /internal /internal/*
+	handle @internal {{
+		respond 404
+	}}
+
 	handle_path /static/* {{
 		root * {static}
 		header X-Content-Type-Options nosniff
@@ -149,7 +172,7 @@ _TEMPLATE = """\
 		@programs path /api/* /v2/* /live/* /registry/*
 		handle @programs {{
 			header Content-Type application/json
-			respond `{{"error": {{"code": "unavailable", "message": "This part of the factory is starting. Try again in a few seconds; if it stays so, run imagefactory status on the machine.", "details": {{}}, "request_id": ""}}}}` {{err.status_code}}
+			respond `{starting}` {{err.status_code}}
 		}}
 		handle {{
 			rewrite * /unavailable.html
@@ -159,7 +182,7 @@ _TEMPLATE = """\
 	}}
 	handle_errors 413 {{
 		header Content-Type application/json
-		respond `{{"error": {{"code": "validation_failed", "message": "What was sent is larger than this factory takes. Send less, or ask an administrator to raise IMAGEFACTORY_MAX_CONTEXT_MIB.", "details": {{}}, "request_id": ""}}}}` 413
+		respond `{too_large}` 413
 	}}
 }}
 """

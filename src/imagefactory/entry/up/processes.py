@@ -11,10 +11,11 @@ from pathlib import Path
 from imagefactory.entry.up import front_door, registry
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import SERVICE_USER, Site
+from imagefactory.entry.up.tools import SEARCH
 
 _UNPRIVILEGED_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 # What children get from the environment of `up`, besides the factory's own settings.
-_PASSED_ON = ("LANG", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE")
+_PASSED_ON = ("LANG", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 SUPERVISED = "IMAGEFACTORY_SUPERVISED"
 
@@ -36,9 +37,9 @@ def table(site: Site) -> list[Process]:
     """Return the factory's processes on this machine, in the order in which they start."""
     settings = site.settings
     found = [
-        Process("registry", "keeps images (OCI registry)", _with_socket(site, "registry", registry.argv(site)), 20),
+        Process("registry", "keeps images", _with_socket(site, "registry", registry.argv(site)), 20),
         Process("web", "pages and API", _with_socket(site, "web", _web(site)), 30),
-        Process("stream", "live logs and events", _with_socket(site, "stream", _stream(site)), 30, stop_seconds=5),
+        Process("stream", "live logs", _with_socket(site, "stream", _stream(site)), 30, stop_seconds=5),
         Process("worker", "jobs: events, clean-up, clocks", _launch("worker"), 40, stop_seconds=15),
         Process("dispatcher", "claims builds and runs them", _launch("dispatcher"), 50, stop_seconds=20),
         _front_door(site),
@@ -82,16 +83,20 @@ def environment(site: Site) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(("IMAGEFACTORY_", "LC_")) or name in _PASSED_ON or name.lower() in _PROXIES
     }
+    if path := kept.get("PYTHONPATH"):
+        # Children start in the root directory.
+        kept["PYTHONPATH"] = os.pathsep.join(
+            str(Path(part).absolute()) for part in path.split(os.pathsep) if part
+        )
     home = str(site.data) if site.account else os.environ.get("HOME", str(site.data))
     return {
         "LANG": "C.UTF-8",
         **kept,
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
+        "PATH": f"{Path(sys.executable).parent}:{SEARCH}",
         "HOME": home,
         "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django",
         "IMAGEFACTORY_DATA_DIR": str(site.data),
         "PYTHONUNBUFFERED": "1",
-        SUPERVISED: "1",
         # Caddy's own state would land in the home directory.
         "XDG_DATA_HOME": str(site.run / "caddy"),
         "XDG_CONFIG_HOME": str(site.run / "caddy"),
@@ -128,10 +133,10 @@ def _with_socket(site: Site, name: str, argv: list[str]) -> tuple[str, ...]:
 
 
 def _granian(site: Site, name: str, interface: str, *more: str) -> list[str]:
+    level = site.settings.log_level.replace("warning", "warn")
     return [
         sys.executable, "-m", "granian", "--interface", interface, "--uds", str(site.run / f"{name}.sock"),
-        "--uds-permissions", "0o600", "--no-ws", "--log-level", site.settings.log_level.replace("warning", "
-        ""warn"),
+        "--uds-permissions", "0o600", "--no-ws", "--log-level", level,
         "--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "3", *more,
     ]  # fmt: skip
 

@@ -183,6 +183,9 @@ def prepare(site: Site) -> None:
 
 def _directory(path: Path, mode: int, account: Account | None) -> None:
     path.mkdir(mode=mode, exist_ok=True)
+    if path.stat().st_uid != os.geteuid() != 0:
+        # `builds` of an ordinary user: the runner helper has made it root's, as it must be.
+        return
     path.chmod(mode)
     if account is not None:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
@@ -203,12 +206,20 @@ def write(path: Path, text: str, account: Account | None, *, mode: int = 0o600) 
 
 @contextlib.contextmanager
 def locked(site: Site) -> Iterator[None]:
-    """Hold the data directory while starting or stopping. Raises StartError when another `up` or `down` has
-    it.
+    """Hold the data directory while starting or stopping.
+
+    Raises StartError when another `up` or `down` has it, or when it is another user's.
     """
-    site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _directory(site.supervisor, 0o700, None)
-    with (site.supervisor / "lock").open("a", encoding="ascii") as lock:
+    try:
+        site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _directory(site.supervisor, 0o700, None)
+        lock = (site.supervisor / "lock").open("a", encoding="ascii")
+    except OSError as error:
+        raise StartError(
+            f"Cannot use the data directory {site.data}: {error.strerror}: {error.filename}. Start as its "
+            "owner, or set IMAGEFACTORY_DATA_DIR to a directory of your own."
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

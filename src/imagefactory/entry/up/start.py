@@ -10,9 +10,10 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -28,6 +29,8 @@ from imagefactory.kernel import secrets as secret_files
 Step = Callable[[str], AbstractContextManager[None]]
 
 FRONT_DOOR_SECONDS = 60.0
+RUNNING_SECONDS = 20.0
+RECOVERY_SECONDS = 300.0
 MIGRATION_SECONDS = 600
 _OPEN_FILES = 65_536
 
@@ -50,7 +53,13 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
                 raise StartError("\n".join(problems))
         _warn(warn)
         with step("Preparing the data directory"):
-            _prepare(site)
+            try:
+                prepare(site, database=not site.settings.database_url)
+            except OSError as error:
+                raise StartError(
+                    f"Cannot prepare the data directory {site.data}: {error.strerror}: {error.filename}. "
+                    "Start as its owner, or set IMAGEFACTORY_DATA_DIR to a directory of your own."
+                ) from error
         boss = supervision.start(site)
         try:
             _start_all(site, boss, step)
@@ -82,9 +91,12 @@ def _warn(warn: Callable[[str], None]) -> None:
                 )
 
 
-def _prepare(site: Site) -> None:
+def prepare(site: Site, *, database: bool) -> None:
+    """Bring directories, keys and generated configuration in order, and with `database` the stopped embedded
+    one.
+    """
     sites.prepare(site)
-    if not site.settings.database_url:
+    if database:
         embedded.prepare(site.data, site.account)
     table = processes.table(site)
     upload_secret = _secret(site, "registry-http.key")
@@ -123,7 +135,7 @@ def _start_all(site: Site, boss: subprocess.Popen[bytes], step: Step) -> None:
     with step("Starting the database"):
         if "postgres" in names:
             supervision.begin(site, "postgres")
-            embedded.wait_ready(site.data)
+            _await_database(site)
     early = [name for name in names if name in {"registry", "helper"}]
     with step("Bringing the database's tables up to date"):
         # They need no tables, so they start meanwhile.
@@ -135,6 +147,18 @@ def _start_all(site: Site, boss: subprocess.Popen[bytes], step: Step) -> None:
             supervision.begin(site, name)
     with step("Waiting for the first answer through the front door"):
         _await_front_door(site)
+        _await_running(site)
+
+
+def _await_database(site: Site) -> None:
+    """Wait for the database, as long as its process stays: recovery after a crash may take its time."""
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while why := embedded.ready(site.data):
+        state = next((state for state in supervision.states(site) if state.name == "postgres"), None)
+        lost = state is None or state.restarts > 2 or state.state == "fatal"
+        if lost or time.monotonic() > deadline:
+            raise StartError(f"The database does not answer: {why}. {_last_words(site, ['postgres'])}")
+        time.sleep(0.05)
 
 
 def _start_stopped(site: Site, step: Step) -> None:
@@ -145,6 +169,7 @@ def _start_stopped(site: Site, step: Step) -> None:
             for name in idle:
                 supervision.begin(site, name)
             _await_front_door(site)
+            _await_running(site)
 
 
 def _await_supervisor(site: Site, boss: subprocess.Popen[bytes]) -> None:
@@ -164,7 +189,9 @@ def migrate(site: Site) -> None:
     environment["PGOPTIONS"] = "-c lock_timeout=10s"
     if not site.settings.database_url:
         environment["IMAGEFACTORY_DATABASE_URL"] = embedded.embedded_url(site.data, "owner")
-    who = {"user": site.account.uid, "group": site.account.gid} if site.account else {}
+    who: dict[str, Any] = {}
+    if site.account is not None:
+        who = {"user": site.account.uid, "group": site.account.gid, "extra_groups": []}
     log = site.logs / "migrate.log"
     with log.open("wb") as out:
         ran = subprocess.run(
@@ -176,7 +203,6 @@ def migrate(site: Site) -> None:
             stderr=subprocess.STDOUT,
             check=False,
             timeout=MIGRATION_SECONDS,
-            extra_groups=[] if site.account else None,
             **who,
         )
     if ran.returncode:
@@ -222,21 +248,25 @@ def health(site: Site) -> str:
 def _await_front_door(site: Site) -> None:
     deadline = time.monotonic() + FRONT_DOOR_SECONDS
     while why := health(site):
-        if time.monotonic() > deadline or (broken := _given_up(site)):
-            broken = _given_up(site)
+        broken = [state.name for state in supervision.states(site) if state.state == "fatal"]
+        if time.monotonic() > deadline or broken:
             names = broken or [s.name for s in supervision.states(site) if s.state != "running"] or ["web"]
-            logs = "; ".join(
-                f"{name} ({site.log(name)}): {' '.join(tail(site.log(name), 2))}" for name in names
+            raise StartError(
+                f"The factory does not answer ({why}). Not running as it should: {_last_words(site, names)}"
             )
-            raise StartError(f"The factory does not answer ({why}). Not running as it should: {logs}")
         time.sleep(0.05)
 
 
-def _given_up(site: Site) -> list[str]:
-    return [state.name for state in supervision.states(site) if state.state == "fatal"]
+def _await_running(site: Site) -> None:
+    """Wait until every process has stayed up for a second: the front door's answer says nothing of the
+    dispatcher.
+    """
+    deadline = time.monotonic() + RUNNING_SECONDS
+    while late := [state.name for state in supervision.states(site) if state.state != "running"]:
+        if time.monotonic() > deadline:
+            raise StartError(f"Not running as it should: {_last_words(site, late)}")
+        time.sleep(0.1)
 
 
-@contextlib.contextmanager
-def quiet(_text: str) -> Iterator[None]:
-    """A step that shows nothing."""
-    yield
+def _last_words(site: Site, names: list[str]) -> str:
+    return "; ".join(f"{name} ({site.log(name)}): {' '.join(tail(site.log(name), 2))}" for name in names)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from imagefactory.entry.up import processes
+from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.processes import Process
 from imagefactory.entry.up.site import SERVICE_USER, Site
 
@@ -74,7 +75,7 @@ def _program(site: Site, process: Process) -> list[str]:
         f"priority = {process.order}",
         "autostart = false",
         "autorestart = true",
-        "startsecs = 2",
+        "startsecs = 1",
         f"startretries = {_START_RETRIES}",
         f"stopsignal = {process.stop_signal}",
         f"stopwaitsecs = {process.stop_seconds}",
@@ -122,12 +123,16 @@ def _rpc(site: Site) -> Any:
 
 
 def pid(site: Site) -> int | None:
-    """Return the running supervisor's pid, or None when none answers."""
+    """Return the running supervisor's pid, or None when none answers. Raises StartError when it is another
+    user's.
+    """
+    if site.supervisor.exists() and not os.access(site.supervisor, os.X_OK):
+        raise StartError(
+            f"The factory in {site.data} belongs to another user. Use `sudo imagefactory ...`, or set "
+            "IMAGEFACTORY_DATA_DIR to a directory of your own."
+        )
     try:
-        rpc = _rpc(site)
-        if rpc.getState()["statecode"] < 0:  # -1 is "shutting down", still there; it is gone in a moment
-            return int(rpc.getPID())
-        return int(rpc.getPID())
+        return int(_rpc(site).getPID())
     except _NO_ANSWER:
         return None
 

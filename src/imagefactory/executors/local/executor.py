@@ -6,7 +6,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,9 @@ class LocalExecutor:
             except OSError as error:
                 raise ExecutorUnavailable(f"The runner helper stopped answering: {error}.") from None
         if frame is None:
-            raise ExecutorUnavailable("The runner helper closed the connection; this user may not be its client.")
+            raise ExecutorUnavailable(
+                "The runner helper closed the connection; this user may not be its client."
+            )
         answer: dict[str, Any] = json.loads(frame[1])
         if not answer.get("ok"):
             raise _refusal(answer)
@@ -81,7 +83,9 @@ class LocalExecutor:
                 {
                     "op": "run",
                     "id": plan.execution_id,
-                    "commands": [{"argv": list(c.argv), "env": dict(c.env), "cwd": c.cwd} for c in plan.commands],
+                    "commands": [
+                        {"argv": list(c.argv), "env": dict(c.env), "cwd": c.cwd} for c in plan.commands
+                    ],
                     "limits": {
                         "cpus": limits.cpus,
                         "memory_mib": limits.memory_mib,
@@ -103,7 +107,8 @@ class LocalExecutor:
         if first.get("event") != "isolation":
             sock.close()
             raise _refusal(first)
-        # A build may be silent for long; usage comes every second, so silence beyond this means the helper is gone.
+        # A build may be silent for long; usage comes every second, so silence beyond this means the helper
+        # is gone.
         sock.settimeout(60.0)
         first.pop("event")
         return LocalRun(sock, Isolation(**first))
@@ -160,16 +165,17 @@ class LocalRun:
         if kind != frames.JSON:
             return Output(self._index, "err" if kind == frames.ERR else "out", body)
         said = json.loads(body)
-        match said.pop("event", ""):
-            case "started":
-                self._index = said["index"]
-                return Started(said["index"])
-            case "exited":
-                return Exited(said["index"], said["exit_code"])
-            case "usage":
-                return Usage(**said)
-            case "finished":
-                return Finished(End(said["end"]), said["reason"])
-            case "unavailable":
-                return Finished(End.LOST, said.get("reason", ""))
-        return None
+        name = said.pop("event", "")
+        if name == "started":
+            self._index = said["index"]
+        make = _EVENTS.get(name)
+        return make(said) if make else None
+
+
+_EVENTS: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "started": lambda said: Started(said["index"]),
+    "exited": lambda said: Exited(said["index"], said["exit_code"]),
+    "usage": lambda said: Usage(**said),
+    "finished": lambda said: Finished(End(said["end"]), said["reason"]),
+    "unavailable": lambda said: Finished(End.LOST, said.get("reason", "")),
+}

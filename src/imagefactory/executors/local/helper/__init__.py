@@ -1,1 +1,3 @@
-"""The runner helper: one process of standard library Python that prepares, starts, watches and removes jails."""
+"""The runner helper: one process of standard library Python that prepares, starts, watches and removes
+jails.
+"""

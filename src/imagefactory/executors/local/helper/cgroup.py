@@ -1,4 +1,6 @@
-"""Limits, usage and the kill of one build by control groups: version 1, version 2, and both at once (hybrid)."""
+"""Limits, usage and the kill of one build by control groups: version 1, version 2, and both at once
+(hybrid).
+"""
 
 from __future__ import annotations
 
@@ -80,9 +82,11 @@ class Group:
             self.missing = ["cpu limit", "memory limit", "process limit"]
             return
         if self.mode == "v2":
-            _write(ROOT / "cgroup.subtree_control", "+cpu +memory +pids +io")
             (ROOT / PARENT).mkdir(exist_ok=True)
-            _write(ROOT / PARENT / "cgroup.subtree_control", "+cpu +memory +pids +io")
+            # one at a time: a missing one fails the whole write
+            for controller in ("cpu", "memory", "pids", "io"):
+                for top in (ROOT, ROOT / PARENT):
+                    _write(top / "cgroup.subtree_control", f"+{controller}")
         for path in self._dirs.values():
             path.mkdir(parents=True, exist_ok=True)
         memory = memory_mib * 1024 * 1024
@@ -143,10 +147,10 @@ class Group:
             return _table(self._dirs["unified"] / "memory.events").get("oom_kill", 0) > 0
         return _table(self._path("memory", "memory.oom_control")).get("oom_kill", 0) > 0
 
-    def out_of_pids(self) -> bool:
-        """Whether a fork was refused because of the process limit."""
+    def refused_forks(self) -> int:
+        """Return how often a fork was refused because of the process limit."""
         where = self._dirs["unified"] if self.mode == "v2" else self._dirs.get("pids", Path("/nonexistent"))
-        return _table(where / "pids.events").get("max", 0) > 0
+        return _table(where / "pids.events").get("max", 0)
 
     def _members(self) -> set[int]:
         found: set[int] = set()
@@ -176,5 +180,5 @@ class Group:
             return True
         for directory, _, _ in sorted(os.walk(top), key=lambda w: -len(w[0])):
             with contextlib.suppress(OSError):
-                os.rmdir(directory)
+                Path(directory).rmdir()
         return not top.exists()

@@ -16,7 +16,9 @@ def _run(*argv: str, check: bool = True) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     if check and done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise NetworkUnavailable(f"`{' '.join(argv[:4])}` failed: {said[-1][:200] if said else done.returncode}.")
+        raise NetworkUnavailable(
+            f"`{' '.join(argv[:4])}` failed: {said[-1][:200] if said else done.returncode}."
+        )
 
 
 class Network:
@@ -43,6 +45,10 @@ class Network:
         _run("ip", "-n", n, "link", "set", "lo", "up")
         _run("ip", "link", "add", v, "type", "veth", "peer", "name", "eth0", "netns", n)
         _run("ip", "addr", "add", f"{self.host}/30", "dev", v)
+        # Version 6 would give both ends an address that no rule below knows.
+        sysctl = Path(f"/proc/sys/net/ipv6/conf/{v}/disable_ipv6")
+        if sysctl.exists():
+            sysctl.write_text("1")
         _run("ip", "link", "set", v, "up")
         _run("ip", "-n", n, "addr", "add", f"{self.guest}/30", "dev", "eth0")
         _run("ip", "-n", n, "link", "set", "eth0", "up")
@@ -52,7 +58,20 @@ class Network:
         _run("iptables", "-w", "-N", self.chain)
         if self.port:
             port = str(self.port)
-            _run("iptables", "-w", "-A", self.chain, "-p", "tcp", "-d", "127.0.0.1", "--dport", port, "-j", "ACCEPT")
+            _run(
+                "iptables",
+                "-w",
+                "-A",
+                self.chain,
+                "-p",
+                "tcp",
+                "-d",
+                "127.0.0.1",
+                "--dport",
+                port,
+                "-j",
+                "ACCEPT",
+            )
             _run("iptables", "-w", "-t", "nat", "-A", "PREROUTING", *self._dnat())
         established = ["-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT"]
         _run("iptables", "-w", "-A", self.chain, *established)

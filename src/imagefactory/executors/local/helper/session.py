@@ -1,10 +1,10 @@
-"""One run from request to end: slot, groups, network, jail; output and usage to the client; then nothing is left."""
+"""One run from request to end: slot, groups, network, jail; output and usage to the client; then nothing is
+left.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import fcntl
 import json
 import os
 import selectors
@@ -13,94 +13,63 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from imagefactory.executors.local import frames
 from imagefactory.executors.local.helper.cgroup import Group
 from imagefactory.executors.local.helper.network import Network, NetworkUnavailable
+from imagefactory.executors.local.helper.process_tree import ProcessTree
 from imagefactory.executors.local.helper.request import RunRequest
+from imagefactory.executors.local.helper.slots import JAILS, SUBUIDS, Slot
+from imagefactory.executors.local.helper.verdict import Seen, verdict
 from imagefactory.executors.local.helper.workspace import Workspace
 
 _JAIL = Path(__file__).with_name("jail.py")
 _PIECE = 65_536
-SLOTS = 128
-UID_BASE, UID_STEP, SUBUIDS = 900_000_000, 70_000, 65_536
+# Tells buildah that it is root of a user namespace already, as `buildah unshare` does: set-uid newuidmap can
+# not work
+# in one, and storage goes below HOME.
+_ALREADY_ROOTLESS = {
+    "_CONTAINERS_USERNS_CONFIGURED": "done",
+    "_CONTAINERS_ROOTLESS_UID": "1000",
+    "_CONTAINERS_ROOTLESS_GID": "1000",
+}
+_DEGRADED = ("uid of its own", "control group")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DISK_FULL = b"No space left on device"
-
-
-class NoSlot(Exception):  # noqa: N818 - a state, not a mistake
-    """All slots are taken."""
-
-
-class Slot:
-    """A number that this machine gives to one build at a time: its user, its groups, its network."""
-
-    def __init__(self, number: int, lock: IO[str]) -> None:
-        self.number, self._lock = number, lock
-        self.uid = UID_BASE + number * UID_STEP
-        self.group_name = f"slot-{number}"
-
-    @classmethod
-    def take(cls, locks: Path) -> Slot:
-        """Take a free slot; the lock is the kernel's, so it is free again when its holder dies.
-
-        Raises NoSlot.
-        """
-        for number in range(SLOTS):
-            with contextlib.suppress(NoSlot):
-                return cls.take_number(locks, number)
-        raise NoSlot(f"All {SLOTS} build slots of this machine are taken.")
-
-    @classmethod
-    def take_number(cls, locks: Path, number: int) -> Slot:
-        """Take this very slot.
-
-        Raises NoSlot when someone holds it.
-        """
-        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (locks / str(number)).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise NoSlot(f"Slot {number} is taken.") from None
-        return cls(number, lock)
-
-    def release(self) -> None:
-        self._lock.close()
-
-
-@dataclasses.dataclass
-class _Seen:
-    """What was noticed while the run went on."""
-
-    index: int = 0
-    exit_code: int | None = None
-    cancelled: bool = False
-    gone: bool = False
-    timed_out: bool = False
-    disk_full: bool = False
-    refused: str = ""
-    tail: bytes = b""
+_PATIENCE = 5  # seconds in which forks are refused without a break until a build is taken for a fork bomb
 
 
 class Session:
     """Runs one request on the thread that calls `run`."""
 
     def __init__(
-        self, request: RunRequest, client: socket.socket, builds: Path, locks: Path, client_uid: int, client_gid: int,
+        self,
+        request: RunRequest,
+        client: socket.socket,
+        builds: Path,
+        locks: Path,
+        owner: tuple[int, int],
         port: int,
-    ) -> None:  # fmt: skip
+        degraded_uid: int | None = None,
+    ) -> None:
         self.request, self.client = request, client
         self.workspace = Workspace(builds, request.id)
-        self.locks, self.owner, self.port = locks, (client_uid, client_gid), port
-        self._seen = _Seen()
+        self.locks, self.owner, self.port = locks, owner, port
+        self._degraded_uid = degraded_uid  # who the build runs as where the helper is not the machine's root
+        self._seen = Seen()
+        self._device: tuple[int, int] | None = (
+            None  # what the loop device had moved before, for earlier builds
+        )
 
     def run(self) -> None:
         """Run to the end and clean up, whatever happens. The client's connection is its life."""
         slot = Slot.take(self.locks)
-        group, network = Group(slot.group_name), Network(slot.number, self.port)
+        group: Group | ProcessTree = Group(slot.group_name) if self._degraded_uid is None else ProcessTree()
+        network = Network(slot.number, self.port)
+        filtered = self.request.network != "none" and self._degraded_uid is None
+        if self._degraded_uid is not None:
+            slot.uid = 0
         try:
             group.destroy()
             group.create(cpus=self.request.cpus, memory_mib=self.request.memory_mib, pids=self.request.pids)
@@ -108,38 +77,65 @@ class Session:
             if not self.workspace.limited:
                 missing.append("disk limit")
             kind = self.request.network
-            if kind != "none":
+            if self._degraded_uid is not None:
+                missing = [*_DEGRADED, *missing] + (
+                    ["network filter: this machine's own network is used"] if kind != "none" else []
+                )
+            if filtered:
                 try:
                     network.up(kind)
                 except (NetworkUnavailable, OSError) as error:
                     network.down()
-                    frames.send(self.client, {"event": "unavailable", "reason": f"The build's network could not be made: {error}"})
+                    frames.send(
+                        self.client,
+                        {"event": "unavailable", "reason": f"The build's network could not be made: {error}"},
+                    )
                     return
             self.workspace.hand_over(slot.uid, slot.uid)
+            self._device = self.workspace.transferred()
             isolation = {
-                "level": "jail", "runtime": "crun", "cgroup": group.mode, "network": kind, "uid": slot.uid, "missing": missing,
-            }  # fmt: skip
+                "level": "jail" if self._degraded_uid is None else "degraded",
+                "runtime": "crun",
+                "cgroup": group.mode,
+                "network": kind,
+                "uid": slot.uid or self._degraded_uid,
+                "missing": missing,
+            }
             frames.send(self.client, {"event": "isolation", **isolation})
-            self._jail(slot, group, network if kind != "none" else None)
-            end = self._end(group)
+            end = self._jail(slot, group, network if filtered else None)
         finally:
             group.destroy()
-            network.down()
-            self.workspace.hand_back(*self.owner)
+            if filtered:
+                network.down()
+            if self._seen.gone:
+                # Nobody is left who could read what it made, or who would clean it.
+                self.workspace.destroy()
+            else:
+                self.workspace.hand_back(*self.owner)
             slot.release()
         if not self._seen.gone:
             frames.send(self.client, {"event": "finished", **end})
 
-    def _jail(self, slot: Slot, group: Group, network: Network | None) -> None:
+    def abort(self) -> None:
+        """End the run from another thread, as if its client had gone."""
+        with contextlib.suppress(OSError):
+            self.client.shutdown(socket.SHUT_RDWR)
+
+    def _jail(self, slot: Slot, group: Group | ProcessTree, network: Network | None) -> dict[str, str]:
+        """Run the commands in the jail; return how it ended, which only the living group can tell."""
         uid = slot.uid
         base = {
             "HOME": "/build/home", "USER": "build", "PATH": _PATH, "XDG_RUNTIME_DIR": f"/run/user/{uid}",
             "TMPDIR": "/build/tmp", "LANG": "C.UTF-8", "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
         }  # fmt: skip
+        if self._degraded_uid is not None:
+            base |= _ALREADY_ROOTLESS
         spec = {
             "uid": uid,
             "subuids": SUBUIDS,
-            "root": f"/run/imagefactory-jail/{slot.number}",
+            "root": str(JAILS / str(slot.number)) if self._degraded_uid is None else "/tmp",  # noqa: S108 - mounted over
+            "degraded": self._degraded_uid is not None,
+            "max_pids": self.request.pids,
             "workspace": str(self.workspace.path),
             "network": self.request.network,
             "netns": network.path if network else "",
@@ -150,11 +146,14 @@ class Session:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
             process = _start(given, theirs.fileno())
+            if isinstance(group, ProcessTree):
+                group.top = process.pid
             theirs.close()
             with os.fdopen(giving, "w") as out:
                 json.dump(spec, out)
             try:
                 self._follow(process, ours, group, network)
+                return verdict(self.request, self._seen, group)
             finally:
                 process.kill()
                 group.destroy()
@@ -162,19 +161,26 @@ class Session:
                 for pipe in (process.stdout, process.stderr):
                     if pipe:
                         pipe.close()
+                if self._degraded_uid is None:
+                    with contextlib.suppress(OSError):
+                        (JAILS / str(slot.number)).rmdir()
 
     def _follow(
-        self, process: subprocess.Popen[bytes], control: socket.socket, group: Group, network: Network | None
+        self,
+        process: subprocess.Popen[bytes],
+        control: socket.socket,
+        group: Group | ProcessTree,
+        network: Network | None,
     ) -> None:
         """Pass on output and usage until the jail ends, the client goes, or time is over."""
-        assert process.stdout is not None
-        assert process.stderr is not None
-        outputs = {process.stdout.fileno(): frames.OUT, process.stderr.fileno(): frames.ERR}
+        if process.stdout is None or process.stderr is None:
+            raise ValueError("The jail was started without pipes.")
+        outputs: dict[int, bytes] = {process.stdout.fileno(): frames.OUT, process.stderr.fileno(): frames.ERR}
         for fd in outputs:
             os.set_blocking(fd, False)
         deadline, next_sample = time.monotonic() + self.request.timeout_seconds, time.monotonic() + 0.5
         with selectors.DefaultSelector() as ready:
-            for fd in (*outputs, control, self.client):
+            for fd in (*outputs, control.fileno(), self.client.fileno()):
                 ready.register(fd, selectors.EVENT_READ)
             while True:
                 moment = time.monotonic()
@@ -184,15 +190,25 @@ class Session:
                 if moment >= next_sample:
                     self._usage(group, network)
                     next_sample = moment + 1.0
+                if self._seen.gone or self._seen.too_big or self._seen.refused_forks >= _PATIENCE:
+                    return
                 for key, _ in ready.select(min(deadline, next_sample) - moment):
-                    if key.fileobj is self.client:
-                        if self._from_client():
-                            return
-                    elif key.fileobj is control:
-                        if not self._from_jail(control, outputs, group, network):
-                            return
-                    elif not self._drain(int(key.fd), outputs[int(key.fd)], once=True):
-                        ready.unregister(key.fileobj)
+                    if key.fd in outputs:
+                        if not self._drain(key.fd, outputs[key.fd], once=True):
+                            ready.unregister(key.fd)
+                    elif not self._told(key.fd == control.fileno(), control, outputs, group, network):
+                        return
+
+    def _told(
+        self,
+        by_jail: bool,  # noqa: FBT001 - the one place that asks
+        control: socket.socket,
+        outputs: dict[int, bytes],
+        group: Group | ProcessTree,
+        network: Network | None,
+    ) -> bool:
+        """Hear the jail or the client; return whether the run goes on."""
+        return self._from_jail(control, outputs, group, network) if by_jail else not self._from_client()
 
     def _from_client(self) -> bool:
         """Return whether the run must stop: the client said so, or is gone."""
@@ -205,7 +221,11 @@ class Session:
         return True
 
     def _from_jail(
-        self, control: socket.socket, outputs: dict[int, bytes], group: Group, network: Network | None
+        self,
+        control: socket.socket,
+        outputs: dict[int, bytes],
+        group: Group | ProcessTree,
+        network: Network | None,
     ) -> bool:
         """Take the jail's word on a start or an end; return whether it goes on."""
         word = control.recv(4096).decode(errors="replace")
@@ -237,8 +257,11 @@ class Session:
             if not data:
                 return False
             look = self._seen.tail + data
-            self._seen.disk_full = self._seen.disk_full or _DISK_FULL in look
             self._seen.tail = look[-len(_DISK_FULL) :]
+            if _DISK_FULL in look and not self._seen.disk_full:
+                # The words alone prove nothing: a build may print them.
+                self._disk()
+                self._seen.disk_full = self._seen.most_disk > self.request.disk_mib * 1024 * 1024 // 2
             try:
                 frames.send_output(self.client, kind, data)
             except OSError:
@@ -252,39 +275,40 @@ class Session:
         except OSError:
             self._seen.gone = True
 
-    def _usage(self, group: Group, network: Network | None) -> None:
-        s, (used, free) = group.sample(), self.workspace.usage()
+    def _usage(self, group: Group | ProcessTree, network: Network | None) -> None:
+        s, used = group.sample(), self._disk()
         came, went = network.traffic() if network else (0, 0)
-        if self.workspace.limited and free < 1024 * 1024:
-            self._seen.disk_full = True
+        read, written = self._transferred() if self._device else (s.read, s.written)
+        refused = group.refused_forks()
+        self._seen.refused_forks = self._seen.refused_forks + 1 if refused > self._seen.forks_before else 0
+        self._seen.forks_before = refused
         self._tell(
             {
-                "event": "usage", "cpu_ms": s.cpu_ms, "memory_bytes": s.memory, "disk_bytes": used, "pids": s.pids,
-                "io_read_bytes": s.read, "io_write_bytes": s.written, "net_in_bytes": came, "net_out_bytes": went,
-            }  # fmt: skip
+                "event": "usage",
+                "cpu_ms": s.cpu_ms,
+                "memory_bytes": s.memory,
+                "disk_bytes": used,
+                "pids": s.pids,
+                "io_read_bytes": read,
+                "io_write_bytes": written,
+                "net_in_bytes": came,
+                "net_out_bytes": went,
+            }
         )
 
-    def _end(self, group: Group) -> dict[str, str]:
-        """Say how it ended; the strongest cause first."""
-        r, seen = self.request, self._seen
-        if seen.cancelled or seen.gone:
-            return {"end": "cancelled", "reason": "The build was cancelled."}
-        if seen.timed_out:
-            return {"end": "timed_out", "reason": f"The build ran longer than its limit of {r.timeout_seconds} seconds and was stopped."}
-        if seen.refused:
-            return {"end": "lost", "reason": f"The build host failed: {seen.refused}"}
-        last = len(r.commands) - 1
-        if seen.exit_code == 0 and seen.index == last:
-            return {"end": "succeeded", "reason": ""}
-        if group.out_of_memory():
-            return {"end": "out_of_memory", "reason": f"The build needed more than its {r.memory_mib} MiB of memory and was stopped. Ask for more memory, or make the step need less."}
-        if seen.disk_full:
-            return {"end": "out_of_disk", "reason": f"The build filled its {r.disk_mib} MiB of disk. Ask for more disk, or remove what the step leaves behind."}
-        if group.out_of_pids():
-            return {"end": "out_of_pids", "reason": f"The build wanted more than {r.pids} processes. A step may be starting them without end."}
-        if seen.exit_code is None:
-            return {"end": "lost", "reason": "The build's processes ended without saying why."}
-        return {"end": "failed", "reason": f"A command ended with exit code {seen.exit_code}."}
+    def _transferred(self) -> tuple[int, int]:
+        before, now = self._device or (0, 0), self.workspace.transferred() or (0, 0)
+        return max(0, now[0] - before[0]), max(0, now[1] - before[1])
+
+    def _disk(self) -> int:
+        """Return the bytes in use, and remember the most and whether there was no room left."""
+        used, free = self.workspace.usage()
+        self._seen.most_disk = max(self._seen.most_disk, used)
+        if self.workspace.limited and free < 1024 * 1024:
+            self._seen.disk_full = True
+        if not self.workspace.limited and used > self.request.disk_mib * 1024 * 1024:
+            self._seen.disk_full = self._seen.too_big = True
+        return used
 
 
 def _start(given: int, control: int) -> subprocess.Popen[bytes]:
@@ -307,7 +331,6 @@ def _start(given: int, control: int) -> subprocess.Popen[bytes]:
             close_fds=False,
             pass_fds=(),
             preexec_fn=arrange,  # noqa: PLW1509 - only dup2 and close, which are safe in a forked thread
-            cwd="/",
             env={"PATH": _PATH},
         )
     finally:

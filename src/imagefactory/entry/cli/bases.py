@@ -1,0 +1,168 @@
+"""Base images for a factory without an outside registry: made of Debian packages, kept as `library/...`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import httpx
+
+from imagefactory.adapters.registries import layout, skopeo
+from imagefactory.adapters.registries.tokens import SERVICE, TokenIssuer, ensure_keys
+from imagefactory.entry.cli.client import UNREACHABLE, ApiFailure
+from imagefactory.kernel.env import Settings
+from imagefactory.kernel.reference import Reference, ReferenceInvalid
+from imagefactory.kernel.reference import parse as parse_reference
+from imagefactory.methods.dockerfile import parse
+
+_SECONDS: Final = 1200  # for downloading and unpacking a base
+_EPOCH: Final = "1700000000"  # the same packages give the same digest
+_CREATED: Final = "2023-11-14T22:13:20Z"
+_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Recipe(NamedTuple):
+    """What a base is made of: Debian packages beyond the smallest system, and its command."""
+
+    packages: tuple[str, ...]
+    command: tuple[str, ...]
+    links: tuple[tuple[str, str], ...] = ()  # (target, name) of symbolic links
+
+
+RECIPES: Final = {
+    "library/debian": Recipe(("ca-certificates",), ("bash",)),
+    "library/python": Recipe(("ca-certificates", "python3"), ("python3",), (("python3", "/usr/bin/python"),)),
+}
+
+
+def bases_of(dockerfile: str, own_host: str) -> list[Reference]:
+    """Return the bases of a Dockerfile that this factory's own `library` would serve."""
+    found = []
+    for image in parse(dockerfile).images(None):
+        try:
+            candidates = parse_reference(image.reference).candidates(own_host)
+        except ReferenceInvalid:
+            continue  # the dry run says it better
+        found += [c for c in candidates if c.is_on(own_host) and c.repository.startswith("library/")]
+    return list(dict.fromkeys(found))
+
+
+def ensure_base_images(
+    settings: Settings, wanted: Iterable[Reference], progress: Callable[[str], None]
+) -> None:
+    """Make those bases that the registry lacks and there is a recipe for; the build looks for the others.
+
+    Raises ApiFailure.
+    """
+    for base in wanted:
+        tag = base.tag or "latest"
+        if _is_there(settings, base.repository, tag):
+            progress(f"Base image {base.repository}:{tag} is in the registry.")
+        elif base.repository in RECIPES:
+            progress(
+                f"Making base image {base.repository}:{tag} of Debian packages, once; that takes a minute."
+            )
+            digest = _make(settings, RECIPES[base.repository], base.repository, tag)
+            progress(f"Base image {base.repository}:{tag} is {digest}")
+
+
+def _grant(settings: Settings, repository: str, actions: list[str]) -> str:
+    """Return a credential for one repository, signed with the installation's own key."""
+    try:
+        key, _ = ensure_keys(settings.data_dir / "secrets")
+        return TokenIssuer(key).issue_grant("demo", repository, actions, ttl=_SECONDS)
+    except OSError as error:
+        raise ApiFailure(
+            f"The registry's signing key below {settings.data_dir} cannot be read ({error.strerror}). "
+            "Run this as the user who runs the factory."
+        ) from None
+
+
+def _is_there(settings: Settings, repository: str, tag: str) -> bool:
+    accept = (
+        "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+    )
+    scope = {"service": SERVICE, "scope": f"repository:{repository}:pull"}
+    try:
+        with httpx.Client(base_url=settings.public_url, timeout=30, trust_env=False) as http:
+            auth = ("demo", _grant(settings, repository, ["pull"]))
+            token = http.get("/registry/token", params=scope, auth=auth).raise_for_status().json()["token"]
+            headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+            status = http.head(f"/v2/{repository}/manifests/{tag}", headers=headers).status_code
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        text = f"The registry at {settings.public_url} does not answer ({error}). See `imagefactory status`."
+        raise ApiFailure(text, UNREACHABLE) from None
+    if status not in {200, 404}:
+        raise ApiFailure(
+            f"The registry answered {status} for {repository}:{tag}. Look into its log.", UNREACHABLE
+        )
+    return status == httpx.codes.OK
+
+
+def _make(settings: Settings, recipe: Recipe, repository: str, tag: str) -> str:
+    place = Path(tempfile.mkdtemp(prefix="if-base-"))
+    try:
+        tar, image = place / "root.tar", place / "image"
+        _bootstrap(recipe, tar)
+        config = {
+            "Cmd": list(recipe.command),
+            "Env": [_PATH],
+            "Labels": {"imagefactory.base": "debian packages"},
+        }
+        layout.write_from_tar(tar, image, config=config, created=_CREATED)
+        return skopeo.push(
+            image, "latest", f"{settings.host}/{repository}:{tag}", settings.host,
+            password=_grant(settings, repository, ["pull", "push"]),
+            tls=settings.public_url.startswith("https://"),
+        )  # fmt: skip
+    except skopeo.CopyFailed as error:
+        raise ApiFailure(f"The base image could not be stored: {error}", UNREACHABLE) from None
+    except OSError as error:
+        raise ApiFailure(f"The base image could not be made: {error.strerror} ({error.filename}).") from None
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _bootstrap(recipe: Recipe, tar: Path) -> None:
+    """Let mmdebstrap write a root file system of this machine's own Debian release and package sources.
+
+    Raises ApiFailure.
+    """
+    sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))]
+    mirrors = [str(s) for s in sources if s.is_file() and s.stat().st_size]
+    links = [f'--customize-hook=ln -sf {target} "$1{name}"' for target, name in recipe.links]
+    argv = [
+        "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(recipe.packages)}",
+        '--aptopt=Acquire::Retries "3"', "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*", *links, _suite(), str(tar), *mirrors,
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
+            stdin=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH},
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise ApiFailure("mmdebstrap is not installed. `imagefactory doctor` says how.") from None
+    except subprocess.TimeoutExpired:
+        raise ApiFailure(
+            f"Making the base image took longer than {_SECONDS} seconds and was stopped."
+        ) from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise ApiFailure(f"mmdebstrap could not make the base image: {said[-1][-300:]}")
+
+
+def _suite() -> str:
+    import platform
+
+    try:
+        return platform.freedesktop_os_release()["VERSION_CODENAME"]
+    except (OSError, KeyError):
+        raise ApiFailure(
+            "/etc/os-release does not name a Debian release, so no base image can be made."
+        ) from None

@@ -1,0 +1,1 @@
+"""Tests of the executors and the runner helper, with real jails."""
