@@ -94,9 +94,7 @@ def logger(place: Path) -> float:
     return count / (time.perf_counter() - began)
 
 
-async def delays(
-    stream: Stream, conninfo: str, viewers: int, web: Web, seconds: float = 8.0
-) -> dict[str, Any]:
+async def delays(stream: Stream, conninfo: str, viewers: int, web: Web, seconds: float = 8.0) -> dict[str, Any]:
     """Send 500 lines a second to one execution, and measure until each viewer has parsed each line."""
     run = str(uuid.uuid4())
     web.allow(run, expires_in=15)
@@ -148,9 +146,7 @@ def produce(place: str, run: str, seconds: str) -> None:
     number, began = 1, time.monotonic()
     while time.monotonic() - began < float(seconds):
         at = int(time.time() * 1000)
-        number = store.append(
-            run, number, [Line(n, at, "build", "out", TEXT) for n in range(number, number + 5)]
-        )
+        number = store.append(run, number, [Line(n, at, "build", "out", TEXT) for n in range(number, number + 5)])
         notifier.touch(run)
         time.sleep(0.01)
     store.finish(run)
@@ -167,9 +163,7 @@ def measure() -> dict[str, Any]:
     ):
         place, database = Path(name), Database(pg)
         result: dict[str, Any] = {
-            "stored_lines_per_s": {
-                f"batches of {size}": round(stored(size, place)) for size in (1, 10, 100, 1000)
-            },
+            "stored_lines_per_s": {f"batches of {size}": round(stored(size, place)) for size in (1, 10, 100, 1000)},
             "whole_path_lines_per_s": {
                 f"{count} secrets": round(whole_path(count, database.conninfo, place)) for count in (0, 3, 20)
             },
@@ -178,9 +172,7 @@ def measure() -> dict[str, Any]:
         stream = Stream(place, database, web)
         stream.start()
         try:
-            result["delay"] = [
-                asyncio.run(delays(stream, database.conninfo, viewers, web)) for viewers in (1, 200)
-            ]
+            result["delay"] = [asyncio.run(delays(stream, database.conninfo, viewers, web)) for viewers in (1, 200)]
             result["stream_memory_mib"] = round(stream.memory() / 1_048_576)
         finally:
             stream.stop()
@@ -201,9 +193,7 @@ def main() -> int:
             print(f"{kind.replace('_', ' '):28} {name:18} {value:>12,}   (reach {REACH['lines_per_s']:,})")
     print(f"{'peer: logging, lines per s':47} {result['peer_logging_lines_per_s']:>12,}")
     for row in result["delay"]:
-        times = "  ".join(
-            f"{key[:-3]} {row[key]:7.1f} ms" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")
-        )
+        times = "  ".join(f"{key[:-3]} {row[key]:7.1f} ms" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
         print(f"producer to {row['viewers']:3} viewers, {row['delivered']} of {row['lines_in']} lines:")
         print(f"  {times}   (reach p95 < {REACH['p95_ms']} ms)")
     print(f"memory of the stream process: {result['stream_memory_mib']} MiB")

@@ -61,7 +61,12 @@ def _sign_up(name: str) -> people.SignedUp:
     slug = f"{name}-{ids.token(3)}"
     who = Actor(ActorKind.SYSTEM, "test", address=slug)
     return people.sign_up(
-        who, name=name.capitalize(), email=f"{slug}@example.com", password=PASSWORD, tenant_name=slug, tenant_slug=slug
+        who,
+        name=name.capitalize(),
+        email=f"{slug}@example.com",
+        password=PASSWORD,
+        tenant_name=slug,
+        tenant_slug=slug,
     )
 
 

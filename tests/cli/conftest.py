@@ -71,7 +71,7 @@ def run_next(world: World) -> Callable[..., None]:
         assert claim is not None
         execution.begin(claim, ["fetch", "build"])
         store, key = log_store(), str(claim.execution_id)
-        made = [Line(n, 1_700_000_000_000 + n, "build", "stdout", f"line number {n}") for n in range(1, lines + 1)]
+        made = [Line(n, 1_700_000_000_000 + n, "build", "out", f"line number {n}") for n in range(1, lines + 1)]
         store.append(key, 1, made)
         store.finish(key)
         failure = None

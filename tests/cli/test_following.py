@@ -40,7 +40,7 @@ def test_following_shows_numbered_lines_and_ends_with_the_builds_status(
     told = owner("build", "logs", build_id, "--follow", code=code).stdout
     assert "== build ==" in told
     assert "     2  line number 2" in told
-    assert str(status) in told
+    assert status.capitalize() in told
     assert ("The third step ended with status 1." in told) is (code == 1)
     assert owner.json("build", "show", build_id)["status"] == status
 
@@ -64,7 +64,7 @@ def test_following_a_build_that_waits_says_its_place_and_then_shows_its_log(
             ran.append(True)
             run_next()
 
-    monkeypatch.setattr(following.time, "sleep", pause)
+    monkeypatch.setattr(following, "_pause", pause)
     told = owner("build", "logs", build_id, "--follow").stdout
     assert told.index("Queued: ") < told.index("line number 1")
 
@@ -77,10 +77,10 @@ def test_an_interrupt_stops_following_and_says_how_to_cancel(
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(following.time, "sleep", interrupt)
+    monkeypatch.setattr(following, "_pause", interrupt)
     told = owner("build", "logs", build_id, "--follow", code=130).stderr
     assert f"imagefactory build cancel {build_id}" in told
-    assert owner.json("build", "show", build_id)["status"] == "Queued"
+    assert owner.json("build", "show", build_id)["status"] == "queued"
 
 
 @database
@@ -103,7 +103,7 @@ def test_a_retry_is_followed_through_its_own_attempt(
     owner: Cli, build_id: str, run_next: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_next(BuildStatus.FAILED)
-    monkeypatch.setattr(following.time, "sleep", lambda _: run_next(lines=5))
+    monkeypatch.setattr(following, "_pause", lambda _: run_next(lines=5))
     told = owner("build", "retry", build_id, "--follow").stdout
     assert "Attempt 2." in told
     assert "line number 5" in told
@@ -118,7 +118,7 @@ class Stream(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if "/logs/stream" not in self.path:
-            self._answer({"lines": [[3, 1, "build", "stdout", "polled"]], "last": 3, "finished": True})
+            self._answer({"lines": [[3, 1, "build", "out", "polled"]], "last": 3, "finished": True})
             return
         self.asked.append(self.headers.get("Last-Event-ID"))
         self.send_response(self.status)
@@ -158,7 +158,7 @@ def _event(kind: str, data: Any, number: int = 0) -> bytes:
 
 
 def _lines(*numbers: int) -> bytes:
-    return _event("lines", [[n, 1, "build", "stdout", f"text {n}"] for n in numbers], numbers[-1])
+    return _event("lines", [[n, 1, "build", "out", f"text {n}"] for n in numbers], numbers[-1])
 
 
 def test_a_broken_stream_is_resumed_and_no_line_is_lost_or_shown_twice(stream: Client) -> None:
@@ -180,7 +180,7 @@ def test_where_the_stream_does_not_answer_the_log_is_polled(stream: Client) -> N
 def test_a_stream_that_never_gives_a_line_is_given_up_for_polling(
     stream: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following.time, "sleep", lambda _: None)
+    monkeypatch.setattr(following, "_pause", lambda _: None)
     shown: list[str] = []
     follow_log(stream, BUILD, None, lambda line: shown.append(line[4]))
     assert shown == ["polled"]
@@ -203,7 +203,7 @@ def test_an_event_may_come_in_several_data_lines() -> None:
 
 def test_escape_sequences_of_a_build_do_not_reach_the_terminal() -> None:
     written: list[str] = []
-    LogPrinter(lambda text: written.append(plain(text)))([1, 1, "build", "stderr", "\x1b]0;evil\x07\x1b[31mred\x1b[0m"])
+    LogPrinter(lambda text: written.append(plain(text)))([1, 1, "build", "err", "\x1b]0;evil\x07\x1b[31mred\x1b[0m"])
     assert "\x1b" not in written[1]
     assert "\x07" not in written[1]
     assert written[1].endswith("red")

@@ -154,9 +154,7 @@ def test_isolation_names_what_stood(subject: Subject) -> None:
 def test_what_out_holds_is_readable_by_the_dispatcher(subject: Subject) -> None:
     given = _plan(subject, subject.prints("x"))
     if subject.executor.name == "local":
-        write = (
-            "mkdir -p out/image; echo '{}' > out/image/index.json; chmod 000 out/image/index.json out/image"
-        )
+        write = "mkdir -p out/image; echo '{}' > out/image/index.json; chmod 000 out/image/index.json out/image"
         given = dataclasses.replace(given, commands=[Command("build", ["sh", "-c", write])])
     list(subject.executor.start(given).events())
     index = given.workspace / "out" / "image" / "index.json"

@@ -57,7 +57,9 @@ def registry(live_server: Any, tmp_path: Path) -> Iterator[str]:
     }  # fmt: skip
     path = tmp_path / "registry.yml"
     path.write_text(yaml.safe_dump(config))
-    with subprocess.Popen(["docker-registry", "serve", str(path)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        ["docker-registry", "serve", str(path)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as server:
         try:
             wait_for(lambda: _answers(settings.public_url))
             yield settings.public_url
@@ -79,7 +81,9 @@ def helper(tmp_path: Path) -> Iterator[LocalExecutor]:
         pytest.skip("the runner helper needs root")
     sock, builds = tmp_path / "helper.sock", tmp_path / "builds"
     argv = ["--socket", str(sock), "--builds", str(builds), "--client-uid", "0"]
-    with subprocess.Popen([sys.executable, "-m", "imagefactory.executors.local.helper", *argv], stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        [sys.executable, "-m", "imagefactory.executors.local.helper", *argv], stderr=subprocess.DEVNULL
+    ) as server:
         try:
             wait_for(sock.exists)
             yield LocalExecutor(sock)

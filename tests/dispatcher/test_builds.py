@@ -27,7 +27,11 @@ FINISHED = {"succeeded", "failed", "cancelled"}
 
 
 def manifest(dockerfile: str, **more: Any) -> dict[str, Any]:
-    return {"source": {"kind": "inline", "files": {"hello": "hi"}}, "dockerfile": {"inline": dockerfile}, **more}
+    return {
+        "source": {"kind": "inline", "files": {"hello": "hi"}},
+        "dockerfile": {"inline": dockerfile},
+        **more,
+    }
 
 
 def ended(world: World, build_id: uuid.UUID, seconds: float = 90) -> selectors.BuildDetail:
@@ -46,12 +50,18 @@ def log_text(store: FileLogStore, world: World, build_id: uuid.UUID) -> str:
 
 
 def test_a_build_from_scratch_ends_as_a_recorded_image_that_can_be_pulled_by_its_digest(
-    registry: str, helper: LocalExecutor, hosts: Callable[[Executor], Any], store: FileLogStore, tmp_path: Path
+    registry: str,
+    helper: LocalExecutor,
+    hosts: Callable[[Executor], Any],
+    store: FileLogStore,
+    tmp_path: Path,
 ) -> None:
     world = make_world()
     hosts(helper)
     build = submit_build(
-        world.actor("member"), world.project.id, manifest("FROM scratch\nCOPY hello /hello\n", tags=["v1", "latest"])
+        world.actor("member"),
+        world.project.id,
+        manifest("FROM scratch\nCOPY hello /hello\n", tags=["v1", "latest"]),
     )
     done = ended(world, build.id)
     assert done.status == "succeeded", log_text(store, world, build.id)
@@ -99,7 +109,10 @@ def test_an_unknown_base_image_is_told_before_anything_is_built(
 
     world, other = make_world(), make_world()
     hosts(helper)
-    for name in (f"{env.get().host}/library/nothing:1", f"{env.get().host}/{other.tenant_slug}/checkout-api:latest"):
+    for name in (
+        f"{env.get().host}/library/nothing:1",
+        f"{env.get().host}/{other.tenant_slug}/checkout-api:latest",
+    ):
         build = submit_build(world.actor("owner"), world.project.id, manifest(f"FROM {name}\nCOPY hello /x\n"))
         assert ended(world, build.id).failure["code"] == "unknown_base_image"
 
@@ -114,7 +127,9 @@ def test_a_secret_that_is_printed_is_masked_and_one_that_is_copied_stops_the_ima
     base = "FROM scratch\nCOPY hello /hello\n"
     leak = {"source": {"kind": "inline", "files": {"hello": value}}}
     build = submit_build(
-        world.actor("owner"), world.project.id, manifest(base, secrets=["token"], labels={"note": value}) | leak
+        world.actor("owner"),
+        world.project.id,
+        manifest(base, secrets=["token"], labels={"note": value}) | leak,
     )
     done = ended(world, build.id)
     assert done.failure["code"] == "secret_in_image"

@@ -37,7 +37,9 @@ def test_a_submitted_build_is_claimed_once_and_finishes_once(world: World) -> No
         execution.finish(claim, BuildStatus.FAILED)
     after = selectors.get_build(world.actor("owner"), build.id)
     assert (after.status, after.attempts) == ("succeeded", 1)
-    types = list(OutboxEvent.objects.filter(correlation_id=str(build.id)).order_by("seq").values_list("type", flat=True))
+    types = list(
+        OutboxEvent.objects.filter(correlation_id=str(build.id)).order_by("seq").values_list("type", flat=True)
+    )
     assert types == ["build.created", "build.queued", "build.started", "build.completed"]
     assert TenantQueue.objects.get(tenant_id=world.tenant_id).running == 0
 
@@ -134,7 +136,9 @@ def test_cancelling_a_running_build_tells_its_worker_at_the_next_heartbeat(world
     assert selectors.get_build(world.actor("owner"), build.id).status == "cancelled"
 
 
-def test_a_rerun_is_a_new_attempt_when_nothing_changed_and_a_new_build_when_something_did(world: World) -> None:
+def test_a_rerun_is_a_new_attempt_when_nothing_changed_and_a_new_build_when_something_did(
+    world: World,
+) -> None:
     build = submit(world)
     with pytest.raises(InvalidTransition):
         start_build(world.actor("member"), build.id)

@@ -39,9 +39,7 @@ from imagefactory.executors.local.executor import LocalExecutor
 SOURCE = Path(__file__).parents[2] / "src"
 CLIENT = 65534
 SMALL = Limits(cpus=2.0, memory_mib=256, disk_mib=256, pids=200, timeout_seconds=60)
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="The runner helper needs root; run the tests with sudo."
-)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="The runner helper needs root; run the tests with sudo.")
 needs_buildah = pytest.mark.skipif(
     shutil.which("buildah") is None or shutil.which("crun") is None,
     reason="buildah or crun is missing: apt-get install buildah crun",
@@ -114,13 +112,9 @@ class Stand:
         found += [f"link {p}" for p in Path("/sys/class/net").glob(f"ifb{slot}") if _is_veth(p)]
         found += [f"netns {p}" for p in Path("/run/netns").glob(f"ifb{slot}")]
         rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+        found += [f"rule {line}" for line in rules.splitlines() if f"ifb{slot} " in line or f"IFB{slot} " in line]
         found += [
-            f"rule {line}" for line in rules.splitlines() if f"ifb{slot} " in line or f"IFB{slot} " in line
-        ]
-        found += [
-            f"loop {p}"
-            for p in Path("/sys/block").glob("loop*/loop/backing_file")
-            if str(self.place) in _text(p)
+            f"loop {p}" for p in Path("/sys/block").glob("loop*/loop/backing_file") if str(self.place) in _text(p)
         ]
         found += [f"root {p}" for p in Path("/run/imagefactory-jail").glob(str(slot))]
         return found + [f"process {p}" for p in processes_of(uid)]
@@ -158,9 +152,7 @@ class DegradedStand(Stand):
     def start(self) -> None:
         etc = self.place / "etc"
         etc.mkdir(exist_ok=True)
-        (etc / "passwd").write_text(
-            Path("/etc/passwd").read_text() + "ifdegraded:x:64000:64000::/:/usr/sbin/nologin\n"
-        )
+        (etc / "passwd").write_text(Path("/etc/passwd").read_text() + "ifdegraded:x:64000:64000::/:/usr/sbin/nologin\n")
         for name in ("subuid", "subgid"):
             (etc / name).write_text("ifdegraded:910000000:65536\n")
         self.builds.mkdir(exist_ok=True)
@@ -231,9 +223,7 @@ def plan(
 ) -> Plan:
     execution_id = uuid.uuid4().hex
     workspace = executor.workspace(execution_id, limits.disk_mib)
-    return Plan(
-        execution_id, workspace, [Command("build", argv, env or {}) for argv in argvs], limits, network
-    )
+    return Plan(execution_id, workspace, [Command("build", argv, env or {}) for argv in argvs], limits, network)
 
 
 def sh(script: str) -> list[str]:
@@ -258,9 +248,7 @@ def running(executor: Executor, given: Plan) -> Iterator[tuple[Run, Iterator[Eve
             executor.cleanup(given.execution_id)
 
 
-def play(
-    executor: Executor, *argvs: Sequence[str], fill: Callable[[Path], None] | None = None, **more: Any
-) -> Played:
+def play(executor: Executor, *argvs: Sequence[str], fill: Callable[[Path], None] | None = None, **more: Any) -> Played:
     """Run commands to the end and clean up."""
     given = plan(executor, *argvs, **more)
     try:
@@ -298,9 +286,7 @@ BUD += [
     "/build/context",
 ]
 PUSH = [*_STORE, "push", "--quiet", *SIGNATURES, "localhost/image", "oci:/build/out/image:v1"]
-FROM_BUSYBOX = (
-    'FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
-)
+FROM_BUSYBOX = 'FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 
 
 def dockerfile(text: str, **files: str) -> Callable[[Path], None]:

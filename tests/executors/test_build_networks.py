@@ -52,15 +52,8 @@ def listener(address: str, port: int = 0) -> Iterator[int]:
 
 
 def _own_address() -> str:
-    told = json.loads(
-        subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True, check=True).stdout
-    )
-    found = [
-        a["local"]
-        for link in told
-        for a in link["addr_info"]
-        if not a["local"].startswith(("127.", "10.88."))
-    ]
+    told = json.loads(subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True, check=True).stdout)
+    found = [a["local"] for link in told for a in link["addr_info"] if not a["local"].startswith(("127.", "10.88."))]
     if not found:
         pytest.skip("This machine has no address but its loopback.")
     return str(found[0])
@@ -82,9 +75,7 @@ def test_the_hosts_services_are_out_of_reach_but_for_the_front_door(stand: Stand
     ):
         targets = [("", door), ("", loopback), ("", everywhere), (own, everywhere), ("127.0.0.1", loopback)]
         answers = _try(stand, policy, *targets)
-        with socket.create_connection(
-            (own, everywhere), 2
-        ) as twin:  # the listener is there for the host itself
+        with socket.create_connection((own, everywhere), 2) as twin:  # the listener is there for the host itself
             assert twin.recv(16) == b"hello"
     assert (answers[0] == "hello") == (policy != "none")
     assert "hello" not in answers[1:]
@@ -103,14 +94,12 @@ def test_only_open_lets_packets_out(stand: Stand) -> None:
         f"ip -n {name} link set lo up",
     ):
         subprocess.run(command.split(), check=True)
-    serve = "import socket\ns=socket.create_server(('198.51.100.2',8080))\nprint('up',flush=True)\nwhile 1:\n c,_=s.accept();c.sendall(b'hello');c.close()"  # noqa: E501 - one script
+    serve = "import socket\ns=socket.create_server(('198.51.100.2',8080))\nprint('up',flush=True)\nwhile 1:\n c,_=s.accept();c.sendall(b'hello');c.close()"
     outside = subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", serve], stdout=subprocess.PIPE)
     try:
         assert outside.stdout is not None
         assert outside.stdout.readline() == b"up\n"
-        answers = {
-            policy: _try(stand, policy, ("198.51.100.2", 8080)) for policy in ("none", "registry", "open")
-        }
+        answers = {policy: _try(stand, policy, ("198.51.100.2", 8080)) for policy in ("none", "registry", "open")}
     finally:
         outside.kill()
         outside.communicate()
@@ -121,7 +110,7 @@ def test_only_open_lets_packets_out(stand: Stand) -> None:
 
 
 def test_a_build_has_no_version_6_way_to_the_host(stand: Stand) -> None:
-    script = "import socket\nfor n in ('::1', 'fd00::2'):\n try: socket.create_connection((n, 22), 1); print('reached')\n except OSError as e: print('refused')"  # noqa: E501 - one script
+    script = "import socket\nfor n in ('::1', 'fd00::2'):\n try: socket.create_connection((n, 22), 1); print('reached')\n except OSError as e: print('refused')"
     assert "reached" not in play(stand.executor, ["python3", "-c", script], network="open").text
 
 

@@ -71,15 +71,13 @@ def test_the_known_escapes_of_buildah_find_no_file_of_the_host(stand: DegradedSt
             "type=bind,from=trap,source=/poc,target=/p,rw",
             f"type=cache,id={'../' * 8}var,target=/p",
         ):
-            steps = f"FROM base AS trap\nRUN ln -s / /poc\nFROM base\nRUN --mount={mount} cat /p{prey}/treasure; echo x > /p{prey}/stolen; true\n"  # noqa: E501 - one script
+            steps = f"FROM base AS trap\nRUN ln -s / /poc\nFROM base\nRUN --mount={mount} cat /p{prey}/treasure; echo x > /p{prey}/stolen; true\n"
             assert "host treasure" not in play(stand.executor, BUD, fill=dockerfile(steps), limits=ROOMY).text
         assert [p.name for p in prey.iterdir()] == ["treasure"]
 
 
 def test_the_hosts_files_are_not_there(stand: DegradedStand) -> None:
-    played = play(
-        stand.executor, sh("ls /; cat /etc/shadow; mount -o remount,rw,bind /usr && touch /usr/x; exit 3")
-    )
+    played = play(stand.executor, sh("ls /; cat /etc/shadow; mount -o remount,rw,bind /usr && touch /usr/x; exit 3"))
     assert played.codes == [3]
     assert not {"root", "home", "work", "srv"} & set(played.text.split())
     assert not Path("/usr/x").exists()
@@ -117,9 +115,7 @@ def test_no_network_is_no_network(stand: DegradedStand) -> None:
 
 
 def test_cancel_ends_processes_that_ignore_signals(stand: DegradedStand) -> None:
-    given = plan(
-        stand.executor, sh("trap '' TERM; (setsid sleep 306) & echo up; while true; do sleep 307; done")
-    )
+    given = plan(stand.executor, sh("trap '' TERM; (setsid sleep 306) & echo up; while true; do sleep 307; done"))
     with running(stand.executor, given) as (run, events):
         run.cancel()
         list(events)
@@ -132,9 +128,7 @@ def test_a_killed_degraded_helper_takes_its_builds_along(stand: DegradedStand) -
     given = plan(stand.executor, sh("(setsid sleep 308) & echo up; sleep 309"))
     with running(stand.executor, given):
         stand.end()
-        wait_until(
-            lambda: not any("sleep" in p for p in processes_of(64000)), "the kernel ended its namespace"
-        )
+        wait_until(lambda: not any("sleep" in p for p in processes_of(64000)), "the kernel ended its namespace")
 
 
 def test_a_degraded_helper_refuses_to_run_as_root() -> None:

@@ -41,9 +41,7 @@ def prey() -> Iterator[Path]:
 
 
 def _untouched(prey: Path) -> bool:
-    return [p.name for p in prey.iterdir()] == ["treasure"] and (
-        prey / "treasure"
-    ).read_text() == "host treasure"
+    return [p.name for p in prey.iterdir()] == ["treasure"] and (prey / "treasure").read_text() == "host treasure"
 
 
 def test_an_ordinary_build_makes_an_oci_layout(stand: Stand) -> None:
@@ -65,7 +63,7 @@ def test_the_root_of_a_run_step_is_nobody_on_the_host(stand: Stand) -> None:
 
 
 def test_a_build_never_reads_the_hosts_shadow_file(stand: Stand) -> None:
-    script = "FROM base\nRUN cat /etc/shadow || cat /proc/1/root/etc/shadow || cat /proc/self/root/../etc/shadow || echo nothing\n"  # noqa: E501 - one script
+    script = "FROM base\nRUN cat /etc/shadow || cat /proc/1/root/etc/shadow || cat /proc/self/root/../etc/shadow || echo nothing\n"
     played = play(stand.executor, BUD, fill=dockerfile(script), limits=ROOMY)
     assert "root:" not in played.text
     assert "nothing" in played.text.splitlines()
@@ -76,9 +74,7 @@ def test_a_build_never_reads_the_hosts_shadow_file(stand: Stand) -> None:
 
 def test_the_classic_chroot_escape_stays_inside(stand: Stand, prey: Path) -> None:
     climb = "/".join([".."] * 64)
-    script = (
-        f"mkdir -p /d; chroot /d /bin/true; cd /; ls {climb}{prey}; echo stolen > {climb}{prey}/stolen; true"
-    )
+    script = f"mkdir -p /d; chroot /d /bin/true; cd /; ls {climb}{prey}; echo stolen > {climb}{prey}/stolen; true"
     for isolation in (["rootless"], ["chroot"]):
         bud = [*BUD]
         bud[bud.index("rootless")] = isolation[0]
@@ -111,7 +107,7 @@ def test_breaking_out_of_a_chroot_as_the_builds_own_root_finds_only_the_jail(sta
 def test_cve_2024_1753_mounts_only_the_jails_root(stand: Stand, prey: Path) -> None:
     text = (
         "FROM base AS trap\nRUN ln -s / /poc\nFROM base\n"
-        f"RUN --mount=type=bind,from=trap,source=/poc,target=/p,rw ls /p; cat /p{prey}/treasure; echo x > /p{prey}/stolen; true\n"  # noqa: E501 - one script
+        f"RUN --mount=type=bind,from=trap,source=/poc,target=/p,rw ls /p; cat /p{prey}/treasure; echo x > /p{prey}/stolen; true\n"
     )
     played = play(stand.executor, BUD, fill=dockerfile(text), limits=ROOMY)
     assert "host treasure" not in played.text
@@ -120,7 +116,7 @@ def test_cve_2024_1753_mounts_only_the_jails_root(stand: Stand, prey: Path) -> N
 
 def test_cve_2024_9675_writes_nothing_of_the_host(stand: Stand, prey: Path) -> None:
     climb = "../" * 8
-    text = f"FROM base\nRUN --mount=type=cache,id={climb}{str(prey)[1:]},target=/c cat /c/treasure; echo x > /c/stolen; true\n"  # noqa: E501 - one script
+    text = f"FROM base\nRUN --mount=type=cache,id={climb}{str(prey)[1:]},target=/c cat /c/treasure; echo x > /c/stolen; true\n"
     played = play(stand.executor, BUD, fill=dockerfile(text), limits=ROOMY)
     assert "host treasure" not in played.text
     assert _untouched(prey)
@@ -135,9 +131,7 @@ def test_a_memory_hog_ends_out_of_memory(stand: Stand) -> None:
 
 def test_a_memory_hog_in_a_run_step_ends_out_of_memory(stand: Stand) -> None:
     text = "FROM base\nRUN tail -c 900m /dev/zero > /dev/null\n"
-    played = play(
-        stand.executor, BUD, fill=dockerfile(text), limits=dataclasses.replace(ROOMY, memory_mib=200)
-    )
+    played = play(stand.executor, BUD, fill=dockerfile(text), limits=dataclasses.replace(ROOMY, memory_mib=200))
     assert played.end is End.OUT_OF_MEMORY, played.text
 
 
@@ -176,7 +170,7 @@ def test_a_process_left_behind_does_not_outlive_its_command(stand: Stand) -> Non
 
 
 def test_a_link_in_out_never_reaches_the_dispatcher(stand: Stand) -> None:
-    script = "mkdir -p out/d; ln -s /etc/passwd out/a; ln -s /etc out/d/e; mkfifo out/f; echo x > h; ln h out/g; echo y > out/kept"  # noqa: E501 - one script
+    script = "mkdir -p out/d; ln -s /etc/passwd out/a; ln -s /etc out/d/e; mkfifo out/f; echo x > h; ln h out/g; echo y > out/kept"
     given = plan(stand.executor, sh(script))
     list(stand.executor.start(given).events())
     assert sorted(str(p.relative_to(given.workspace)) for p in (given.workspace / "out").rglob("*")) == [
@@ -189,9 +183,7 @@ def test_a_link_in_out_never_reaches_the_dispatcher(stand: Stand) -> None:
 def test_two_builds_at_once_cannot_see_each_other(stand: Stand) -> None:
     first = plan(stand.executor, sh("echo hidden > /build/mine; echo up; exec sleep 61"))
     with running(stand.executor, first) as (run, _):
-        spy = play(
-            stand.executor, sh(f"id -u; ls /build; ls {stand.builds}; cat /proc/*/cmdline | tr '\\0' ' '")
-        )
+        spy = play(stand.executor, sh(f"id -u; ls /build; ls {stand.builds}; cat /proc/*/cmdline | tr '\\0' ' '"))
         assert str(run.isolation.uid) not in spy.text.split()
         assert "mine" not in spy.text
         assert "sleep 61" not in spy.text
@@ -204,8 +196,6 @@ def test_setuid_programs_give_a_build_nothing(stand: Stand) -> None:
         sh("su -c id; sudo -n id; mount -t tmpfs none /mnt; echo done; grep CapBnd /proc/self/status"),
     )
     assert "uid=0" not in played.text
-    bounding = int(
-        next(line.split()[1] for line in played.text.splitlines() if line.startswith("CapBnd")), 16
-    )
+    bounding = int(next(line.split()[1] for line in played.text.splitlines() if line.startswith("CapBnd")), 16)
     for number in (16, 17, 19, 22, 25, 27):  # sys_module, sys_rawio, sys_ptrace, sys_boot, sys_time, mknod
         assert not bounding >> number & 1

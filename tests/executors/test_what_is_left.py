@@ -30,9 +30,7 @@ from tests.executors.stand import (
 )  # fmt: skip
 
 pytestmark = [needs_root, pytest.mark.real]
-STUBBORN = sh(
-    "trap '' TERM INT HUP; (trap '' TERM; setsid sleep 301) & echo up; while true; do sleep 302; done"
-)
+STUBBORN = sh("trap '' TERM INT HUP; (trap '' TERM; setsid sleep 301) & echo up; while true; do sleep 302; done")
 
 
 def test_a_run_that_ended_well_leaves_nothing(stand: Stand) -> None:
@@ -97,9 +95,7 @@ for event in run.events():
 def test_a_dispatcher_killed_with_kill_9_takes_its_build_along(stand: Stand) -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
     argv = [sys.executable, "-c", _CLIENT, str(stand.socket)]
-    with subprocess.Popen(
-        argv, env=env, stdout=subprocess.PIPE, text=True, user=CLIENT, group=CLIENT
-    ) as client:
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True, user=CLIENT, group=CLIENT) as client:
         assert client.stdout is not None
         uid = int(client.stdout.readline())
         assert client.stdout.readline() == "up\n"
@@ -138,9 +134,7 @@ def test_a_stranger_is_not_served(stand: Stand) -> None:
     stand.socket.chmod(0o666)
     argv = [sys.executable, "-c", _CLIENT, str(stand.socket)]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
-    done = subprocess.run(
-        argv, env=env, capture_output=True, text=True, user=CLIENT - 1, group=CLIENT - 1, check=False
-    )
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, user=CLIENT - 1, group=CLIENT - 1, check=False)
     assert "may not be its client" in done.stderr or "stopped answering" in done.stderr
     assert list(stand.builds.iterdir()) == []
 

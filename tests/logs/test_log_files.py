@@ -119,9 +119,7 @@ def test_the_index_is_only_a_help(tmp_path: Path, damage: str) -> None:
     if damage == "gone":
         index.unlink()
     else:
-        new = {"short": good[:13], "nonsense": b"\xff" * 40, "ahead": good + (1 << 40).to_bytes(8, "little")}[
-            damage
-        ]
+        new = {"short": good[:13], "nonsense": b"\xff" * 40, "ahead": good + (1 << 40).to_bytes(8, "little")}[damage]
         index.write_bytes(new)
     again = FileLogStore(tmp_path)
     assert again.read(RUN, 4500, 10) == some(4501, 10)

@@ -28,9 +28,7 @@ def masked(masker: Masker, pieces: list[str]) -> str:
 @settings(max_examples=400, deadline=None)
 def test_no_secret_leaves_and_the_cuts_make_no_difference(secrets: list[str], data: st.DataObject) -> None:
     forms = sorted({form for secret in secrets for form in spellings(secret)})
-    parts = data.draw(
-        st.lists(st.one_of(st.sampled_from(forms), st.text("abABxy\n", max_size=6)), max_size=8)
-    )
+    parts = data.draw(st.lists(st.one_of(st.sampled_from(forms), st.text("abABxy\n", max_size=6)), max_size=8))
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]

@@ -21,9 +21,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> LogStore:
 
 
 def some(first: int, count: int, text: str = "line") -> list[Line]:
-    return [
-        Line(n, 1_700_000_000_000 + n, "build", "out", f"{text} {n}") for n in range(first, first + count)
-    ]
+    return [Line(n, 1_700_000_000_000 + n, "build", "out", f"{text} {n}") for n in range(first, first + count)]
 
 
 def test_lines_come_back_as_they_were_and_in_order(store: LogStore) -> None:
@@ -43,9 +41,7 @@ def test_reading_begins_behind_any_line_and_stops_at_the_limit(store: LogStore) 
     for first in range(1, 5001, 500):
         store.append(RUN, first, some(first, 500))
     for after in (0, 1, 1022, 1023, 1024, 1025, 2047, 2048, 4095, 4998, 4999):
-        assert [line.number for line in store.read(RUN, after, 2)] == [
-            n for n in (after + 1, after + 2) if n <= 5000
-        ]
+        assert [line.number for line in store.read(RUN, after, 2)] == [n for n in (after + 1, after + 2) if n <= 5000]
     assert store.read(RUN, 5000) == []
     assert store.read(RUN, 4000, 0) == []
     assert len(store.read(RUN, 0, 1_000_000)) == 5000
@@ -150,12 +146,8 @@ def test_search_sees_the_whole_log_and_counts_every_match(store: LogStore) -> No
     assert store.search(RUN, "err", regex=True, case=True).total == 0
 
 
-@pytest.mark.parametrize(
-    ("pattern", "regex"), [("", False), ("x" * 513, False), ("(", True), ("a\nb", False)]
-)
-def test_a_search_that_means_nothing_is_refused_with_a_sentence(
-    store: LogStore, pattern: str, *, regex: bool
-) -> None:
+@pytest.mark.parametrize(("pattern", "regex"), [("", False), ("x" * 513, False), ("(", True), ("a\nb", False)])
+def test_a_search_that_means_nothing_is_refused_with_a_sentence(store: LogStore, pattern: str, *, regex: bool) -> None:
     with pytest.raises(base.PatternInvalid):
         store.search(RUN, pattern, regex=regex)
 

@@ -113,9 +113,7 @@ def test_an_https_address_needs_a_certificate_or_a_proxy(monkeypatch: pytest.Mon
 @pytest.fixture
 def lonely_door(site: Site) -> Iterator[Site]:
     """The front door with nothing behind it, as in the moments of a restart."""
-    (site.run / "Caddyfile").write_text(
-        front_door.configuration(site).replace("try_duration 6s", "try_duration 1s")
-    )
+    (site.run / "Caddyfile").write_text(front_door.configuration(site).replace("try_duration 6s", "try_duration 1s"))
     with subprocess.Popen(
         front_door.argv(site),
         env=processes.environment(site),

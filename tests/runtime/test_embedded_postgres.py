@@ -158,9 +158,7 @@ def test_a_throw_away_server_ends_when_its_starter_is_killed() -> None:
         "    time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
-    ) as run:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout
         place = Path(run.stdout.readline().strip())
         assert embedded.server_pids(place)

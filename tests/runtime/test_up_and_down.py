@@ -44,15 +44,11 @@ class Factory:
             **settings,
         }
         command = [sys.executable, "-m", "imagefactory.entry.cli.main", *arguments]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=180
-        )
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
 
     def pids(self) -> dict[str, int]:
         rows = [line.split() for line in self("status").stdout.splitlines()]
-        return {
-            row[0]: int(row[2]) for row in rows if len(row) > 2 and row[1] == "running" and row[2].isdigit()
-        }
+        return {row[0]: int(row[2]) for row in rows if len(row) > 2 and row[1] == "running" and row[2].isdigit()}
 
     def answers(self) -> bool:
         try:
@@ -127,9 +123,7 @@ def test_a_second_factory_on_the_same_port_is_told_who_has_it(factory: Factory) 
 
 
 @pytest.mark.parametrize("name", ["web", "postgres", "registry", "stream", "worker", "dispatcher", "caddy"])
-def test_a_killed_process_is_back_within_70_seconds_and_the_factory_answers(
-    factory: Factory, name: str
-) -> None:
+def test_a_killed_process_is_back_within_70_seconds_and_the_factory_answers(factory: Factory, name: str) -> None:
     wait_for(lambda: name in factory.pids())
     killed = factory.pids()[name]
     os.kill(killed, signal.SIGKILL)

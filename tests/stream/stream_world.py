@@ -216,8 +216,7 @@ class Database:
     def listeners(self) -> int:
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             row = connection.execute(
-                "select count(*) from pg_stat_activity where query ilike 'listen%' and pid <> "
-                "pg_backend_pid()"
+                "select count(*) from pg_stat_activity where query ilike 'listen%' and pid <> pg_backend_pid()"
             ).fetchone()
         return int(row[0]) if row else 0
 
@@ -228,10 +227,8 @@ class Database:
             self._server = None
 
     def start(self) -> None:
-        account = temporary._account()
-        who: dict[str, Any] = (
-            {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
-        )
+        account = temporary.account()
+        who: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
         self._server = subprocess.Popen(
             embedded.argv(self.place),
             stdin=subprocess.DEVNULL,
@@ -305,7 +302,5 @@ class Stream:
     def wait(self, done: Callable[[], bool], what: str, seconds: float = 20) -> None:
         until = time.monotonic() + seconds
         while not done():
-            assert time.monotonic() < until, (
-                f"waited {seconds} s for {what}:\n{self.output.read_text()[-3000:]}"
-            )
+            assert time.monotonic() < until, f"waited {seconds} s for {what}:\n{self.output.read_text()[-3000:]}"
             time.sleep(0.02)

@@ -16,16 +16,12 @@ def notice(number: int, *topics: str) -> str:
     return json.dumps({"id": number, "topics": topics, "type": "build.started", "data": {"n": number}})
 
 
-def test_an_event_reaches_those_whose_topics_fit_and_nobody_else(
-    stream: Stream, web: Web, database: Database
-) -> None:
+def test_an_event_reaches_those_whose_topics_fit_and_nobody_else(stream: Stream, web: Web, database: Database) -> None:
     web.decide = lambda _, headers: (200, {"topics": headers["cookie"].split(",")})
     stream.start()
 
     async def look() -> tuple[list[Event], list[Event]]:
-        one, two = (
-            Viewer(stream.socket, "/live?topics=x", cookie=c) for c in ("tenant:1,build:7", "tenant:2")
-        )
+        one, two = (Viewer(stream.socket, "/live?topics=x", cookie=c) for c in ("tenant:1,build:7", "tenant:2"))
         async with one.open() as ones, two.open() as twos:
             await one.until("hello", ones)
             await two.until("hello", twos)
@@ -82,18 +78,14 @@ def test_a_lost_listen_connection_resets_the_pages_that_may_have_missed_somethin
             await asyncio.to_thread(database.stop)
             await asyncio.to_thread(database.start)
             await viewer.until("reset", events)
-            await asyncio.to_thread(
-                stream.wait, lambda: stream.health()["listening"] is True, "LISTEN to be back"
-            )
+            await asyncio.to_thread(stream.wait, lambda: stream.health()["listening"] is True, "LISTEN to be back")
             database.say("live", notice(1, "tenant:1"))
             await viewer.until("build.started", events)
 
     asyncio.run(look())
 
 
-def test_nonsense_on_the_channel_does_not_stop_the_listener(
-    stream: Stream, web: Web, database: Database
-) -> None:
+def test_nonsense_on_the_channel_does_not_stop_the_listener(stream: Stream, web: Web, database: Database) -> None:
     web.allow(topics=["tenant:1"])
     stream.start()
 
@@ -119,9 +111,7 @@ def test_a_page_made_before_an_event_gets_it_by_the_notice_id_it_was_made_with()
     assert [kept.notice_id for kept in hub.since(2) or ()] == [102]
 
 
-@pytest.mark.parametrize(
-    "resume", ["1.ffffffff.1", "1.x", "-1", "nonsense", "1..", "1.{epoch}.99", "1.{epoch}.-1"]
-)
+@pytest.mark.parametrize("resume", ["1.ffffffff.1", "1.x", "-1", "nonsense", "1..", "1.{epoch}.99", "1.{epoch}.-1"])
 def test_an_id_that_is_not_known_is_a_reset(resume: str) -> None:
     hub = LiveHub()
     hub.heard(notice(7, "tenant:1"))

@@ -103,9 +103,7 @@ def test_a_viewer_resumes_without_loss_or_repetition_when_the_process_is_killed(
     assert [event.kind for event in got].count("start") == 3
 
 
-def test_a_database_restart_costs_delay_and_no_lines(
-    stream: Stream, web: Web, database: Database, run: str
-) -> None:
+def test_a_database_restart_costs_delay_and_no_lines(stream: Stream, web: Web, database: Database, run: str) -> None:
     web.allow(run)
     stream.start()
     stream.store.append(run, 1, some(1, 1))
@@ -122,9 +120,7 @@ def test_a_database_restart_costs_delay_and_no_lines(
             got += await viewer.until("lines", events, 5)  # the poll brings it, without a database
             assert stream.health()["listening"] is False
             await asyncio.to_thread(database.start)
-            await asyncio.to_thread(
-                stream.wait, lambda: stream.health()["listening"] is True, "LISTEN to be back"
-            )
+            await asyncio.to_thread(stream.wait, lambda: stream.health()["listening"] is True, "LISTEN to be back")
             for number in range(3, 8):
                 began = time.monotonic()
                 stream.store.append(run, number, some(number, 1))
@@ -228,9 +224,7 @@ def test_a_right_that_is_taken_back_ends_the_stream(stream: Stream, web: Web, ru
     assert numbers(got) == [1]
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(401, "unauthorized"), (403, "permission_denied"), (404, "not_found")]
-)
+@pytest.mark.parametrize(("status", "code"), [(401, "unauthorized"), (403, "permission_denied"), (404, "not_found")])
 def test_a_refusal_of_web_is_passed_on_as_it_is(stream: Stream, web: Web, status: int, code: str) -> None:
     web.refuse(status, code)
     stream.start()
@@ -271,9 +265,7 @@ def test_more_viewers_than_allowed_are_told_to_come_later(stream: Stream, web: W
     asyncio.run(look())
 
 
-def test_a_build_without_an_execution_is_waited_for(
-    stream: Stream, web: Web, database: Database, run: str
-) -> None:
+def test_a_build_without_an_execution_is_waited_for(stream: Stream, web: Web, database: Database, run: str) -> None:
     web.allow(None, topics=["build:7"])
     stream.start(waiting=30)
 
@@ -290,9 +282,7 @@ def test_a_build_without_an_execution_is_waited_for(
     assert [event.kind for event in asyncio.run(look())] == ["waiting", "start", "lines", "end"]
 
 
-def test_a_log_that_nobody_finished_ends_when_its_execution_is_over(
-    stream: Stream, web: Web, run: str
-) -> None:
+def test_a_log_that_nobody_finished_ends_when_its_execution_is_over(stream: Stream, web: Web, run: str) -> None:
     web.allow(run, finished=True, expires_in=0.3)
     stream.start(quiet=0.5)
     stream.store.append(run, 1, some(1, 2))

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 
-class ExecutorUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class ExecutorUnavailable(Exception):
     """The executor cannot run anything now (helper not reachable, no free slot, disk full). Message is a
     sentence.
     """
 
 
-class PlanRefused(Exception):  # noqa: N818 - reads as what happened
+class PlanRefused(Exception):
     """This plan can never run on this executor. Message says why and what to change."""
 
 

@@ -38,7 +38,7 @@ class FakeExecutor:
         self.root, self.refuse = root, refuse
         root.mkdir(parents=True, exist_ok=True)
 
-    def workspace(self, execution_id: str, disk_mib: int) -> Path:  # noqa: ARG002 - of the protocol
+    def workspace(self, execution_id: str, disk_mib: int) -> Path:
         if self.refuse:
             raise ExecutorUnavailable(self.refuse)
         path = self.root / execution_id

@@ -7,6 +7,8 @@ import enum
 import uuid
 from collections.abc import Mapping
 
+NOBODY = uuid.UUID(int=0)
+
 
 class ActorKind(enum.StrEnum):
     USER = "user"
@@ -37,6 +39,16 @@ class Actor:
     key_id: uuid.UUID | None = None
     request_id: str = ""
     address: str = ""
+
+    @property
+    def person(self) -> uuid.UUID:
+        """The person behind the actor, or the nil UUID, which belongs to nobody."""
+        return self.user_id or NOBODY
+
+    @property
+    def tenant(self) -> uuid.UUID:
+        """The actor's tenant, or the nil UUID, which no tenant has."""
+        return self.tenant_id or NOBODY
 
     def may(self, permission: str, project_id: uuid.UUID | None = None) -> bool:
         """Whether this actor holds `permission` in the tenant, or in this project of it."""

@@ -27,5 +27,7 @@ def authorize(verdict: Verdict) -> None:
     """
     if verdict is not True:
         raise PermissionDenied(
-            f"{verdict.reason} {verdict.granted_by}", permission=verdict.permission, granted_by=verdict.granted_by
+            f"{verdict.reason} {verdict.granted_by}",
+            permission=verdict.permission,
+            granted_by=verdict.granted_by,
         )

@@ -49,14 +49,17 @@ class Settings(BaseSettings):
         "http://localhost:3000",
         description="The address that people and container clients use. Its host and port are part of image names.",
     )
-    bind: str = Field("127.0.0.1", description="The address that the front door listens on. 0.0.0.0 serves the network.")
+    bind: str = Field(
+        "127.0.0.1", description="The address that the front door listens on. 0.0.0.0 serves the network."
+    )
     listen_port: Port | None = Field(
         None,
         description="The port that the front door listens on, when it is not the public address's own: behind a proxy "
         "that ends TLS.",
     )
     tls_certificate: Path | None = Field(
-        None, description="PEM file with the certificate chain that the front door shows, for an https public address."
+        None,
+        description="PEM file with the certificate chain that the front door shows, for an https public address.",
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
     sign_up: Literal["open", "closed"] = Field(
@@ -78,14 +81,21 @@ class Settings(BaseSettings):
     worker_slots: int = Field(2, ge=1, le=128, description="Builds that this dispatcher runs at the same time.")
     tenant_slots: int = Field(4, ge=1, le=10_000, description="Builds of one tenant that may run at once, everywhere.")
     lease_seconds: int = Field(
-        45, ge=5, le=600, description="Seconds after a dispatcher's last heartbeat until its builds are given to another."
+        45,
+        ge=5,
+        le=600,
+        description="Seconds after a dispatcher's last heartbeat until its builds are given to another.",
     )
     max_attempts: int = Field(
-        3, ge=1, le=10, description="How often a build is started again after its worker was lost, before it fails."
+        3,
+        ge=1,
+        le=10,
+        description="How often a build is started again after its worker was lost, before it fails.",
     )
 
     executor: Literal["local", "fake"] = Field(
-        "local", description="local: builds run on this machine in jails. fake: nothing runs; for trying things out."
+        "local",
+        description="local: builds run on this machine in jails. fake: nothing runs; for trying things out.",
     )
     build_isolation: Literal["auto", "jail", "degraded"] = Field(
         "auto",
@@ -101,9 +111,15 @@ class Settings(BaseSettings):
     build_disk_mib: int = Field(8192, ge=128, le=1_048_576, description="Disk of one build in MiB, at most.")
     build_pids: int = Field(1024, ge=32, le=100_000, description="Processes of one build, at most.")
     build_timeout_seconds: int = Field(3600, ge=5, le=86_400, description="Run time of one build in seconds, at most.")
-    max_context_mib: int = Field(1024, ge=1, le=102_400, description="Size of a build's source after unpacking, in MiB.")
-    max_log_mib: int = Field(256, ge=1, le=10_240, description="Log of one attempt in MiB; what comes after is dropped, "
-                             "and the log says so.")
+    max_context_mib: int = Field(
+        1024, ge=1, le=102_400, description="Size of a build's source after unpacking, in MiB."
+    )
+    max_log_mib: int = Field(
+        256,
+        ge=1,
+        le=10_240,
+        description="Log of one attempt in MiB; what comes after is dropped, and the log says so.",
+    )
     allowed_git_hosts: str = Field(
         "",
         description="Comma-separated host names that repositories may live on. Empty: any host but this machine.",

@@ -98,9 +98,7 @@ class Reference:
     def at(self, digest: str) -> Reference:
         """Return this image at a digest. Raises ReferenceInvalid when the digest is none."""
         if not is_digest(digest):
-            raise ReferenceInvalid(
-                f'"{digest[:80]}" is not a digest; it must look like sha256: and 64 hex digits.'
-            )
+            raise ReferenceInvalid(f'"{digest[:80]}" is not a digest; it must look like sha256: and 64 hex digits.')
         return dataclasses.replace(self, digest=digest)
 
     def tagged(self, tag: str) -> Reference:
@@ -133,24 +131,18 @@ def parse(text: str) -> Reference:
     """
     shown = text[:120]
     if not text or len(text) > MAX_REFERENCE:
-        raise ReferenceInvalid(
-            f"An image reference has 1 to {MAX_REFERENCE} characters; this one has {len(text)}."
-        )
+        raise ReferenceInvalid(f"An image reference has 1 to {MAX_REFERENCE} characters; this one has {len(text)}.")
     if has_transport(text):
         raise ReferenceInvalid(f'"{shown}" names a transport; write the image alone, such as debian:12.')
     rest, at, digest = text.partition("@")
     if at and not is_digest(digest):
-        raise ReferenceInvalid(
-            f'"{shown}" has a digest that is none; it must look like sha256: and 64 hex digits.'
-        )
+        raise ReferenceInvalid(f'"{shown}" has a digest that is none; it must look like sha256: and 64 hex digits.')
     host, repository = _split_host(rest)
     repository, colon, tag = repository.partition(":")
     if colon and not is_tag(tag):
         raise ReferenceInvalid(f'In "{shown}": {tag_problem(tag)}')
     if not _HOST.fullmatch(host):
-        raise ReferenceInvalid(
-            f'"{host[:80]}" in "{shown}" is not a registry host; write it as host or host:port.'
-        )
+        raise ReferenceInvalid(f'"{host[:80]}" in "{shown}" is not a registry host; write it as host or host:port.')
     if host == DOCKER_HUB and "/" not in repository:
         repository = f"{LIBRARY}/{repository}"
     if not _REPOSITORY.fullmatch(repository):

@@ -15,9 +15,7 @@ from imagefactory.methods.progress import BuildahProgress
 
 BUILD = "/build"
 BUILT = "localhost/image:build"
-_POLICY = {
-    "default": [{"type": "insecureAcceptAnything"}]
-}  # bases were fetched and checked outside the isolation
+_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}  # bases were fetched and checked outside the isolation
 _REGISTRIES = 'unqualified-search-registries = []\nshort-name-mode = "disabled"\n'
 _FILES = {"policy.json": json.dumps(_POLICY), "registries.conf": _REGISTRIES}
 
@@ -45,9 +43,7 @@ class DockerMethod:
         images = parsed.images(manifest.target)
         for image in images:
             if has_transport(image.reference):
-                raise MethodRefused(
-                    f'Line {image.line}: "{image.reference[:80]}" names a transport, not an image.'
-                )
+                raise MethodRefused(f'Line {image.line}: "{image.reference[:80]}" names a transport, not an image.')
             try:
                 parse(image.reference)
             except ReferenceInvalid as error:
@@ -127,9 +123,7 @@ class DockerMethod:
                 f'There is no file "{shown}" in the source; set the Dockerfile\'s path, or the context directory, in the build.'
             )
         if path.stat().st_size > MAX_DOCKERFILE_BYTES:
-            raise MethodRefused(
-                f'"{shown}" is larger than {MAX_DOCKERFILE_BYTES // 1024} KiB; that is no Dockerfile.'
-            )
+            raise MethodRefused(f'"{shown}" is larger than {MAX_DOCKERFILE_BYTES // 1024} KiB; that is no Dockerfile.')
         try:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError:

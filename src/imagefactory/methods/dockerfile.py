@@ -121,11 +121,7 @@ class ParsedDockerfile:
             stage = self.stages[index]
             if stage.parent is not None:
                 todo.append(stage.parent)
-            todo += [
-                found.index
-                for source, _ in _from_sources(stage)
-                if (found := self.stage(source, before=index))
-            ]
+            todo += [found.index for source, _ in _from_sources(stage) if (found := self.stage(source, before=index))]
         return [self.stages[index] for index in sorted(wanted)]
 
     def images(self, target: str | None = None) -> list[Image]:
@@ -156,9 +152,7 @@ def parse(text: str, build_args: Mapping[str, str] | None = None) -> ParsedDocke
     problems: list[Problem] = []
     lines = text.removeprefix("\ufeff").splitlines()
     if len(lines) > MAX_LINES:
-        return ParsedDockerfile(
-            (), {}, (Problem(MAX_LINES, f"The Dockerfile has more than {MAX_LINES} lines."),)
-        )
+        return ParsedDockerfile((), {}, (Problem(MAX_LINES, f"The Dockerfile has more than {MAX_LINES} lines."),))
     instructions = list(_instructions(lines, problems))
     reader = _Stages(dict(build_args or {}), problems)
     for each in instructions:
@@ -204,13 +198,9 @@ class _Stages:
             )
         written, name = (match.group(1), match.group(2) or "") if match else ("", "")
         if name and (not _STAGE_NAME.fullmatch(name) or name.isdigit()):
-            self.problems.append(
-                Problem(each.line, f'Line {each.line}: "{name[:60]}" is not a name for a stage.')
-            )
+            self.problems.append(Problem(each.line, f'Line {each.line}: "{name[:60]}" is not a name for a stage.'))
         if name and any(stage.name.lower() == name.lower() for stage in self.stages):
-            self.problems.append(
-                Problem(each.line, f'Line {each.line}: there is already a stage named "{name[:60]}".')
-            )
+            self.problems.append(Problem(each.line, f'Line {each.line}: there is already a stage named "{name[:60]}".'))
         base = expand(written, self.arguments)
         if match and not base:
             self.problems.append(
@@ -219,9 +209,7 @@ class _Stages:
                     f'Line {each.line}: "{written[:80]}" is empty; give its ARG a default or a build argument.',
                 )
             )
-        parent = next(
-            (s.index for s in reversed(self.stages) if s.name and s.name.lower() == base.lower()), None
-        )
+        parent = next((s.index for s in reversed(self.stages) if s.name and s.name.lower() == base.lower()), None)
         self.stages.append(Stage(len(self.stages), name, base, parent, each, ()))
 
     def _close(self) -> None:
@@ -270,13 +258,9 @@ def _instructions(lines: list[str], problems: list[Problem]) -> Iterator[Instruc
                 at, closed = _skip_heredoc(lines, at, heredoc)
                 if not closed:
                     problems.append(
-                        Problem(
-                            start + 1, f"Line {start + 1}: the text that starts at <<{heredoc} never ends."
-                        )
+                        Problem(start + 1, f"Line {start + 1}: the text that starts at <<{heredoc} never ends.")
                     )
-        each = Instruction(
-            start + 1, max(at, start + 1), keyword, flags, rest.strip(), joined.strip(), heredoc
-        )
+        each = Instruction(start + 1, max(at, start + 1), keyword, flags, rest.strip(), joined.strip(), heredoc)
         problem = _shape_problem(each)
         if problem:
             problems.append(Problem(each.line, f"Line {each.line}: {problem}"))
@@ -357,9 +341,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
-_ASSIGNMENT = re.compile(
-    r"""([A-Za-z_][A-Za-z0-9_.-]*)(?:=((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])*))?(?:\s+|$)"""
-)
+_ASSIGNMENT = re.compile(r"""([A-Za-z_][A-Za-z0-9_.-]*)(?:=((?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])*))?(?:\s+|$)""")
 
 
 def assignments(text: str) -> Iterator[tuple[str, str | None]]:

@@ -49,9 +49,7 @@ def lint_dockerfile(text: str, manifest: Manifest, network: Network = "open") ->
     found = [Finding("error", "syntax", problem.message, problem.line) for problem in parsed.problems]
     if manifest.target and parsed.stages and parsed.stage(manifest.target) is None:
         names = ", ".join(stage.name for stage in parsed.stages if stage.name) or "none has a name"
-        found.append(
-            Finding("error", "target-unknown", f'There is no stage "{manifest.target}" (stages: {names}).')
-        )
+        found.append(Finding("error", "target-unknown", f'There is no stage "{manifest.target}" (stages: {names}).'))
     for each in parsed.global_args:
         found += _arguments(each)
     needed = {stage.index for stage in parsed.needed(manifest.target)}
@@ -145,9 +143,7 @@ def _image(reference: str, line: int) -> Iterator[Finding]:
         )
 
 
-def _source_image(
-    source: str, each: Instruction, stage: Stage, parsed: ParsedDockerfile
-) -> Iterator[Finding]:
+def _source_image(source: str, each: Instruction, stage: Stage, parsed: ParsedDockerfile) -> Iterator[Finding]:
     if "$" in source:
         yield Finding(
             "error",
@@ -172,9 +168,7 @@ def _run(each: Instruction, stage: Stage, parsed: ParsedDockerfile, manifest: Ma
         if source := mount.get("from"):
             yield from _source_image(source, each, stage, parsed)
     if "insecure" in each.flag("security"):
-        yield Finding(
-            "error", "run-insecure", f"Line {each.line}: RUN --security=insecure is not allowed.", each.line
-        )
+        yield Finding("error", "run-insecure", f"Line {each.line}: RUN --security=insecure is not allowed.", each.line)
     if _APT_INSTALL.search(each.text):
         if "/var/lib/apt/lists" not in each.text and not each.flag("mount"):
             message = "the package lists stay in the image; end with && rm -rf /var/lib/apt/lists/*"
@@ -187,9 +181,7 @@ def _run(each: Instruction, stage: Stage, parsed: ParsedDockerfile, manifest: Ma
                 each.line,
             )
     if _PIPE_TO_SHELL.search(each.text):
-        message = (
-            "runs a script from the network that nothing checks; download it, compare its digest, then run it"
-        )
+        message = "runs a script from the network that nothing checks; download it, compare its digest, then run it"
         yield Finding("warning", "pipe-to-shell", f"Line {each.line}: {message}.", each.line)
 
 
@@ -223,9 +215,7 @@ def _mount(mount: dict[str, str], each: Instruction, manifest: Manifest) -> Iter
             each.line,
         )
     elif kind not in {"bind", "cache", "tmpfs"}:
-        yield Finding(
-            "error", "mount-type", f'Line {each.line}: --mount type "{kind[:40]}" is unknown.', each.line
-        )
+        yield Finding("error", "mount-type", f'Line {each.line}: --mount type "{kind[:40]}" is unknown.', each.line)
 
 
 def _copy(each: Instruction, stage: Stage, parsed: ParsedDockerfile, network: Network) -> Iterator[Finding]:
@@ -245,9 +235,7 @@ def _copy(each: Instruction, stage: Stage, parsed: ParsedDockerfile, network: Ne
             yield from _add_url(each, network)
     local = not any(_URL.match(word) or _ARCHIVE.search(word) for word in words)
     if each.keyword == "ADD" and local and not each.heredoc:
-        yield Finding(
-            "info", "add-local", f"Line {each.line}: COPY does what this ADD does, and only that.", each.line
-        )
+        yield Finding("info", "add-local", f"Line {each.line}: COPY does what this ADD does, and only that.", each.line)
 
 
 def _add_url(each: Instruction, network: Network) -> Iterator[Finding]:
@@ -263,9 +251,7 @@ def _commands_given_twice(stage: Stage) -> Iterator[Finding]:
     for keyword in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
         lines = [each.line for each in stage.instructions if each.keyword == keyword]
         for line in lines[:-1]:
-            yield Finding(
-                "warning", "given-twice", f"Line {line}: a later {keyword} takes this one's place.", line
-            )
+            yield Finding("warning", "given-twice", f"Line {line}: a later {keyword} takes this one's place.", line)
 
 
 def _user(parsed: ParsedDockerfile, target: str | None) -> Iterator[Finding]:
@@ -275,13 +261,9 @@ def _user(parsed: ParsedDockerfile, target: str | None) -> Iterator[Finding]:
         users = [each for each in stage.instructions if each.keyword == "USER"]
         if users:
             if users[-1].text.split(":")[0] in {"root", "0"}:
-                yield Finding(
-                    "warning", "user-root", f"Line {users[-1].line}: the image runs as root.", users[-1].line
-                )
+                yield Finding("warning", "user-root", f"Line {users[-1].line}: the image runs as root.", users[-1].line)
             return
         stage = parsed.stages[stage.parent] if stage.parent is not None else None
     if stages:
-        message = (
-            "No USER line: the image runs as root unless its base says otherwise; add USER with a number."
-        )
+        message = "No USER line: the image runs as root unless its base says otherwise; add USER with a number."
         yield Finding("warning", "user-missing", message, stages[-1].start.line)

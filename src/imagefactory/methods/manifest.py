@@ -57,9 +57,7 @@ def _inside(value: str) -> str:
         raise ValueError("must be a path of at most 512 characters without control characters")
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or "\\" in value or value.startswith("-"):
-        raise ValueError(
-            'must be a path inside the source, such as "docker/Dockerfile"; no "..", no leading "/"'
-        )
+        raise ValueError('must be a path inside the source, such as "docker/Dockerfile"; no "..", no leading "/"')
     return str(path)
 
 
@@ -188,9 +186,7 @@ class Manifest(_Part):
     @classmethod
     def _image(cls, value: str) -> str:
         if value and not re.fullmatch(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", value):
-            raise ValueError(
-                "must be lower-case letters and digits with single separators . _ - between them"
-            )
+            raise ValueError("must be lower-case letters and digits with single separators . _ - between them")
         return value
 
     @field_validator("context")
@@ -254,9 +250,7 @@ class Manifest(_Part):
     def _dockerfile_is_somewhere(self) -> Manifest:
         has_files = self.source.kind != "inline" or bool(self.source.files)
         if self.method == "docker" and not has_files and self.dockerfile.inline is None:
-            raise ValueError(
-                "an inline source needs dockerfile.inline, or files with a Dockerfile among them"
-            )
+            raise ValueError("an inline source needs dockerfile.inline, or files with a Dockerfile among them")
         return self
 
     @property

@@ -7,9 +7,7 @@ import re
 from imagefactory.methods.base import Progress
 from imagefactory.methods.dockerfile import Instruction, ParsedDockerfile, Stage
 
-_STEP = re.compile(
-    r"(?:\[(?P<stage>\d{1,4})/\d{1,4}\] )?STEP (?P<index>\d{1,5})/(?P<total>\d{1,5}): (?P<text>.*)"
-)
+_STEP = re.compile(r"(?:\[(?P<stage>\d{1,4})/\d{1,4}\] )?STEP (?P<index>\d{1,5})/(?P<total>\d{1,5}): (?P<text>.*)")
 
 
 class BuildahProgress:

@@ -45,9 +45,7 @@ def read_repository_file(text: str | bytes) -> dict[str, Any]:
     build = data["build"]
     for key in build:
         if str(key) in FORBIDDEN:
-            problems.append(
-                FieldProblem(f"{FILE_NAME}: build.{key}", f"may not be set here: {FORBIDDEN[str(key)]}.")
-            )
+            problems.append(FieldProblem(f"{FILE_NAME}: build.{key}", f"may not be set here: {FORBIDDEN[str(key)]}."))
         elif str(key) not in Manifest.model_fields:
             problems.append(FieldProblem(f"{FILE_NAME}: build.{key}", "is not a field of the manifest."))
     if problems:

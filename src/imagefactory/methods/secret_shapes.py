@@ -22,9 +22,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS_NAME = re.compile(r"_(?:FILE|PATH|DIR|URL|NAME|ID|TTL|LENGTH|SIZE|TYPE|HEADER)$", re.IGNORECASE)
-_HARMLESS_VALUE = re.compile(
-    r"(?:|true|false|yes|no|on|off|none|null|[0-9]{1,4}|/.*|\$\{?[A-Za-z_].*)", re.IGNORECASE
-)
+_HARMLESS_VALUE = re.compile(r"(?:|true|false|yes|no|on|off|none|null|[0-9]{1,4}|/.*|\$\{?[A-Za-z_].*)", re.IGNORECASE)
 
 
 def secret_shape(name: str, value: str) -> str:

@@ -20,7 +20,11 @@ def tell_pages(envelopes: Sequence[Envelope]) -> None:
         cursor.execute("select nextval('builds_live_seq') from generate_series(1, %s)", [len(envelopes)])
         numbers = [row[0] for row in cursor.fetchall()]
     for number, e in zip(numbers, envelopes, strict=True):
-        named = {"tenant": e.tenant_id, "project": e.payload.get("project_id"), "build": e.payload.get("build_id")}
+        named = {
+            "tenant": e.tenant_id,
+            "project": e.payload.get("project_id"),
+            "build": e.payload.get("build_id"),
+        }
         topics = [f"{kind}:{value}" for kind, value in named.items() if value]
         data = {k: e.payload[k] for k in _SHOWN if k in e.payload}
         pg.hint(CHANNEL, json.dumps({"id": number, "topics": topics, "type": e.type, "data": data}))

@@ -81,9 +81,8 @@ DATABASES = {
         "PORT": _database.get("port", ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            k: v for k, v in _database.items() if k not in {"dbname", "user", "password", "host", "port"}
-        } | {"application_name": os.environ.get("IMAGEFACTORY_PROCESS", "imagefactory"), "connect_timeout": 5},
+        "OPTIONS": {k: v for k, v in _database.items() if k not in {"dbname", "user", "password", "host", "port"}}
+        | {"application_name": os.environ.get("IMAGEFACTORY_PROCESS", "imagefactory"), "connect_timeout": 5},
     }
 }
 NINJA_PAGINATION_MAX_LIMIT = 200

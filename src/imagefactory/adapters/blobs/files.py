@@ -34,9 +34,7 @@ class FileBlobs:
                 for chunk in chunks:
                     size += len(chunk)
                     if size > max_bytes:
-                        raise BlobTooLarge(
-                            f"The upload is larger than {max_bytes // 1024} KiB; make it smaller."
-                        )
+                        raise BlobTooLarge(f"The upload is larger than {max_bytes // 1024} KiB; make it smaller.")
                     digest.update(chunk)
                     file.write(chunk)
                 file.flush()

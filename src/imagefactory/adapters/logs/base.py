@@ -75,26 +75,25 @@ class LogError(Exception):
     """A log could not be written or read. The message is a sentence for people."""
 
 
-class LogGap(LogError):  # noqa: N818 - reads as what happened, as in kernel/errors.py
+class LogGap(LogError):
     """The lines begin after a hole; `expected` is the number to send next."""
 
     def __init__(self, execution_id: str, first: int, expected: int) -> None:
         super().__init__(
-            f"Lines of execution {execution_id} were sent from {first}, but {expected} is next. Send from "
-            f"{expected}."
+            f"Lines of execution {execution_id} were sent from {first}, but {expected} is next. Send from {expected}."
         )
         self.expected = expected
 
 
-class LogFinished(LogError):  # noqa: N818 - reads as what happened, as in kernel/errors.py
+class LogFinished(LogError):
     """New lines came after the end of the log was declared."""
 
 
-class LogLineInvalid(LogError):  # noqa: N818 - reads as what happened, as in kernel/errors.py
+class LogLineInvalid(LogError):
     """A line breaks a rule: its number, stage, stream, or a line break inside."""
 
 
-class PatternInvalid(LogError):  # noqa: N818 - reads as what happened, as in kernel/errors.py
+class PatternInvalid(LogError):
     """What was searched for is empty, too long, or no regular expression."""
 
 
@@ -162,9 +161,7 @@ class LogStore(Protocol):
 def check_execution(execution_id: str) -> None:
     """Refuse an id that is no plain name. Raises LogError."""
     if not _EXECUTION.fullmatch(execution_id):
-        raise LogError(
-            f"{execution_id[:80]!r} is not the id of an execution; logs are kept under plain ids only."
-        )
+        raise LogError(f"{execution_id[:80]!r} is not the id of an execution; logs are kept under plain ids only.")
 
 
 def check_lines(first_number: int, lines: Sequence[Line]) -> None:
@@ -175,9 +172,7 @@ def check_lines(first_number: int, lines: Sequence[Line]) -> None:
     good: set[tuple[str, str]] = set()
     for expected, line in enumerate(lines, first_number):
         if line.number != expected:
-            raise LogLineInvalid(
-                f"Line {line.number} stands where {expected} belongs; number lines in sequence."
-            )
+            raise LogLineInvalid(f"Line {line.number} stands where {expected} belongs; number lines in sequence.")
         if (line.stage, line.stream) in good:
             continue
         if line.stream not in STREAMS or not _STAGE.fullmatch(line.stage):
@@ -202,10 +197,7 @@ def shortened(text: str) -> str:
 
 def cut_text(max_bytes: int) -> str:
     """Return the sentence that stands where a log was truncated."""
-    return (
-        f"The log is cut here: it reached its limit of {max_bytes / 1_048_576:.6g} MiB. Later lines "
-        "were dropped."
-    )
+    return f"The log is cut here: it reached its limit of {max_bytes / 1_048_576:.6g} MiB. Later lines were dropped."
 
 
 def check_pattern(pattern: str, *, regex: bool) -> None:

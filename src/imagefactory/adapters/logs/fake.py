@@ -44,9 +44,7 @@ class MemoryLogStore:
             if any("\n" in line.text for line in fresh):
                 raise base.LogLineInvalid("A line has a line break inside; split it first.")
             if fresh and log.finished:
-                raise base.LogFinished(
-                    f"The log of execution {execution_id} is complete; it takes no more lines."
-                )
+                raise base.LogFinished(f"The log of execution {execution_id} is complete; it takes no more lines.")
             for line in fresh:
                 self._add(log, line._replace(text=base.shortened(line.text)))
             return max(after, expected)

@@ -35,9 +35,7 @@ class _Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        self.index = os.open(
-            path.with_suffix(".idx"), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
-        )
+        self.index = os.open(path.with_suffix(".idx"), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self.lock = threading.Lock()
         self.next = 1
         self.size = -1
@@ -145,9 +143,7 @@ class FileLogStore:
             fresh = lines[writer.next - first_number :]
             if fresh:
                 if self._end_path(execution_id).exists():
-                    raise base.LogFinished(
-                        f"The log of execution {execution_id} is complete; it takes no more lines."
-                    )
+                    raise base.LogFinished(f"The log of execution {execution_id} is complete; it takes no more lines.")
                 self._write(writer, fresh)
             return max(after, writer.next)
 
@@ -258,9 +254,7 @@ class FileLogStore:
             if not end.exists():
                 os.fsync(writer.log)
                 draft = end.with_suffix(f".end-{os.getpid()}")
-                draft.write_text(
-                    json.dumps({"lines": writer.next - 1, "size": writer.size, "masked": masked})
-                )
+                draft.write_text(json.dumps({"lines": writer.next - 1, "size": writer.size, "masked": masked}))
                 draft.replace(end)
         self._forget(execution_id)
         return self.state(execution_id)

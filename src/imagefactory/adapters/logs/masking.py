@@ -22,7 +22,7 @@ MAX_SECRETS: Final = 500
 MAX_SECRET: Final = 65_536
 
 
-class SecretTooShort(ValueError):  # noqa: N818 - reads as what happened
+class SecretTooShort(ValueError):
     """A value is too short to be masked. The message is a sentence; it does not show the value."""
 
 
@@ -68,18 +68,14 @@ class Masker:
         """Raises SecretTooShort, and ValueError when there are too many or too long secrets."""
         values = {secret.replace("\r\n", "\n") for secret in secrets}
         if len(values) > MAX_SECRETS or any(len(value) > MAX_SECRET for value in values):
-            raise ValueError(
-                f"At most {MAX_SECRETS} secrets of {MAX_SECRET} characters can be hidden in one log."
-            )
+            raise ValueError(f"At most {MAX_SECRETS} secrets of {MAX_SECRET} characters can be hidden in one log.")
         self._forms = sorted({form for value in values for form in spellings(value)})
         self._by_first: dict[str, list[str]] = collections.defaultdict(list)
         for form in self._forms:
             self._by_first[form[0]].append(form)
         self._longest = max(map(len, self._forms), default=0)
         self._held: dict[str, str] = {}
-        self._covered: dict[
-            str, int
-        ] = {}  # characters at the start of what is held that are masked for certain
+        self._covered: dict[str, int] = {}  # characters at the start of what is held that are masked for certain
         self._open: set[str] = set()  # streams whose last output was a mask that may still grow
         self.masked = 0
 

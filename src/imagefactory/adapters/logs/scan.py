@@ -70,9 +70,7 @@ def search(
     return numbers, total, True
 
 
-def _in_child(
-    path: Path, pattern: str, *, case: bool, limit: int, until: float
-) -> tuple[list[int], int, bool]:
+def _in_child(path: Path, pattern: str, *, case: bool, limit: int, until: float) -> tuple[list[int], int, bool]:
     seconds = max(until - time.monotonic(), 0.05)
     ask = {"pattern": pattern, "case": case, "limit": limit, "path": str(path), "cpu": int(seconds) + 2}
     child = subprocess.Popen(

@@ -290,9 +290,7 @@ def _roles() -> list[str]:
     ]
     # The owner makes the tables; the two others read and write rows in them, and nothing else.
     for what, rights in (("tables", "select, insert, update, delete"), ("sequences", "usage, select")):
-        statements.append(
-            f'alter default privileges for role "owner" grant {rights} on {what} to "app", "system"'
-        )
+        statements.append(f'alter default privileges for role "owner" grant {rights} on {what} to "app", "system"')
     return statements
 
 
@@ -349,8 +347,7 @@ def _run(command: list[Any], account: Account | None, *, stdin: str, doing: str,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PostgresError(
-            f"Could not {doing}: {error}. The user that the factory runs as must be able to read "
-            f"{command[0]}."
+            f"Could not {doing}: {error}. The user that the factory runs as must be able to read {command[0]}."
         ) from error
     if ran.returncode or (forbidden and forbidden in ran.stderr):
         told = " ".join(line for line in ran.stderr.splitlines()[-4:] if "password" not in line.lower())

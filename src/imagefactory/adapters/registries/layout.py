@@ -22,7 +22,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
-class LayoutInvalid(Exception):  # noqa: N818 - reads as what happened
+class LayoutInvalid(Exception):
     """The layout breaks the OCI image specification, or is not what its digests say. The message is a sentence."""
 
 
@@ -169,7 +169,11 @@ def write_from_tar(root: Path, layout: Path, *, config: Mapping[str, Any], creat
             "layers": [{"mediaType": LAYER, "digest": f"sha256:{layer_digest}", "size": size}],
         }
     )
-    entry = {"mediaType": MANIFEST, "annotations": {"org.opencontainers.image.ref.name": "latest"}, **manifest}
+    entry = {
+        "mediaType": MANIFEST,
+        "annotations": {"org.opencontainers.image.ref.name": "latest"},
+        **manifest,
+    }
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     return str(manifest["digest"])

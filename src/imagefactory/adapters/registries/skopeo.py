@@ -14,7 +14,7 @@ from pathlib import Path
 _TIMEOUT = 1800
 
 
-class CopyFailed(Exception):  # noqa: N818 - reads as what happened
+class CopyFailed(Exception):
     """A copy did not work. `code` is unknown_image, denied, unreachable, disk_full or failed; the message a sentence."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -32,7 +32,7 @@ def _auth_file(host: str, password: str | None) -> Iterator[list[str]]:
             json.dump({"auths": {host: entry} if password else {}}, out)
         yield [f"--authfile={path}"]
     finally:
-        os.unlink(path)
+        Path(path).unlink()
 
 
 def _copy(argv: list[str], what: str, seconds: int) -> None:
@@ -42,7 +42,9 @@ def _copy(argv: list[str], what: str, seconds: int) -> None:
             capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError:
-        raise CopyFailed("failed", "skopeo is not installed on the build host. `imagefactory doctor` says how.") from None
+        raise CopyFailed(
+            "failed", "skopeo is not installed on the build host. `imagefactory doctor` says how."
+        ) from None
     except subprocess.TimeoutExpired:
         raise CopyFailed("unreachable", f"Copying {what} took longer than {seconds} seconds and was stopped.") from None
     if done.returncode:
@@ -54,10 +56,24 @@ def _explain(said: str, what: str) -> CopyFailed:
     if "manifest unknown" in text or "name unknown" in text or "repository name not known" in text:
         return CopyFailed("unknown_image", f"There is no image {what}. Check its name and tag.")
     if "denied" in text or "unauthorized" in text or "authentication required" in text:
-        return CopyFailed("denied", f"The registry refuses access to {what}: it does not exist, or may not be read or written.")
+        return CopyFailed(
+            "denied",
+            f"The registry refuses access to {what}: it does not exist, or may not be read or written.",
+        )
     if "no space left" in text:
         return CopyFailed("disk_full", f"The disk is full, so {what} could not be copied.")
-    if any(w in text for w in ("no such host", "connection refused", "i/o timeout", "network is unreachable", "eof", "tls", "lookup")):
+    if any(
+        w in text
+        for w in (
+            "no such host",
+            "connection refused",
+            "i/o timeout",
+            "network is unreachable",
+            "eof",
+            "tls",
+            "lookup",
+        )
+    ):
         return CopyFailed("unreachable", f"The registry of {what} does not answer. Check the name, or try again later.")
     last = said.strip().splitlines()[-1] if said.strip() else "no reason given"
     return CopyFailed("failed", f"{what} could not be copied: {last[-300:]}")
@@ -82,6 +98,11 @@ def push(
     Raises CopyFailed.
     """
     with _auth_file(host, password) as auth, tempfile.NamedTemporaryFile("r", prefix="if-digest-") as digest:
-        flags = [f"--dest-tls-verify={str(tls).lower()}", f"--digestfile={digest.name}", "--preserve-digests", "--retry-times=2"]
+        flags = [
+            f"--dest-tls-verify={str(tls).lower()}",
+            f"--digestfile={digest.name}",
+            "--preserve-digests",
+            "--retry-times=2",
+        ]
         _copy([*auth, *flags, f"oci:{layout}:{tag}", f"docker://{reference}"], reference, seconds)
         return digest.read().strip()

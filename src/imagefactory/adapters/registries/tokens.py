@@ -77,9 +77,7 @@ def ensure_keys(secrets_dir: Path) -> tuple[Path, Path]:
         .not_valid_after(start + dt.timedelta(days=3650))
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for path, data, mode in (
         (cert_path, cert.public_bytes(serialization.Encoding.PEM), 0o644),
         (key_path, pem, 0o600),
@@ -126,7 +124,10 @@ class TokenIssuer:
 
     def issue_grant(self, subject: str, repository: str, actions: Sequence[str], ttl: int = 900) -> str:
         """Return a credential for one repository, used as the password of Basic authentication."""
-        claims = self._claims(subject, _GRANT_AUDIENCE, ttl) | {"repository": repository, "actions": sorted(actions)}
+        claims = self._claims(subject, _GRANT_AUDIENCE, ttl) | {
+            "repository": repository,
+            "actions": sorted(actions),
+        }
         return GRANT_PREFIX + jwt.encode(claims, self._key, algorithm="ES256")
 
     def read_grant(self, text: str) -> Grant | None:

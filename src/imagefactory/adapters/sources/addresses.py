@@ -54,12 +54,7 @@ def check_address(url: str, policy: AddressPolicy) -> Address:
 
     Raises SourceUnavailable (`not_allowed` or `unreachable`).
     """
-    if (
-        not url
-        or len(url) > MAX_URL
-        or any(ord(c) <= 32 or ord(c) == 127 for c in url)
-        or url.startswith("-")
-    ):
+    if not url or len(url) > MAX_URL or any(ord(c) <= 32 or ord(c) == 127 for c in url) or url.startswith("-"):
         raise _refused("This is not a repository address; write it as https://host/path or git@host:path.")
     if scp := _SCP.fullmatch(url):
         return _remote("ssh", url, scp["host"], 22, policy)
@@ -76,14 +71,10 @@ def check_address(url: str, policy: AddressPolicy) -> Address:
                 )
             if parts.query or parts.fragment:
                 raise _refused('The repository address may not have a "?" or "#" part.')
-            return _remote(
-                scheme, url, parts.hostname or "", port or (443 if scheme == "https" else 80), policy
-            )
+            return _remote(scheme, url, parts.hostname or "", port or (443 if scheme == "https" else 80), policy)
         case "ssh":
             if parts.password is not None:
-                raise _refused(
-                    "Leave the password out of the address; store an SSH key as the project's credential."
-                )
+                raise _refused("Leave the password out of the address; store an SSH key as the project's credential.")
             if (parts.username or "").startswith("-") or not parts.path.strip("/"):
                 raise _refused("The repository address is not valid; write it as ssh://git@host/path.")
             return _remote("ssh", url, parts.hostname or "", port or 22, policy)
@@ -99,19 +90,13 @@ def _file(url: str, netloc: str, path: str, policy: AddressPolicy) -> Address:
         raise _refused("file:// repositories are switched off here; use https or ssh, or ask the operator.")
     resolved = Path(path).resolve()
     if netloc not in {"", "localhost"} or not resolved.is_relative_to(policy.file_root.resolve()):
-        raise _refused(
-            "This file:// repository lies outside the directory that the operator opened for repositories."
-        )
+        raise _refused("This file:// repository lies outside the directory that the operator opened for repositories.")
     if not resolved.is_dir():
-        raise SourceUnavailable(
-            Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {url}; check the path."
-        )
+        raise SourceUnavailable(Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {url}; check the path.")
     return Address("file", f"file://{resolved}", "", 0, "")
 
 
-def _remote(
-    scheme: Literal["https", "http", "ssh"], url: str, host: str, port: int, policy: AddressPolicy
-) -> Address:
+def _remote(scheme: Literal["https", "http", "ssh"], url: str, host: str, port: int, policy: AddressPolicy) -> Address:
     host = host.lower()
     if not _HOST.fullmatch(host) and ":" not in host:
         raise _refused("The repository address has no valid host.")
@@ -119,9 +104,7 @@ def _remote(
         raise _refused(f"Repositories on {host} are not allowed here; ask the operator.")
     listed = host in {name.lower() for name in policy.allowed_hosts}
     if policy.allowed_hosts and not listed:
-        raise _refused(
-            f"Repositories on {host} are not allowed here; allowed are {', '.join(policy.allowed_hosts)}."
-        )
+        raise _refused(f"Repositories on {host} are not allowed here; allowed are {', '.join(policy.allowed_hosts)}.")
     ips = _resolve(host, port)
     if not listed:
         for ip in ips:
@@ -147,23 +130,15 @@ def _resolve(host: str, port: int) -> list[IpAddress]:
 def _check_ip(host: str, ip: IpAddress, policy: AddressPolicy) -> None:
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     real: IpAddress = mapped or ip
-    inside = (
-        real.is_loopback or real.is_unspecified or real.is_link_local or real.is_multicast or real.is_reserved
-    )
+    inside = real.is_loopback or real.is_unspecified or real.is_link_local or real.is_multicast or real.is_reserved
     if inside or str(real) in _own_addresses():
-        raise _refused(
-            f"{host} leads to this machine or to a link-local address; repositories can not live there."
-        )
+        raise _refused(f"{host} leads to this machine or to a link-local address; repositories can not live there.")
     if real.is_private and not policy.allow_private:
-        raise _refused(
-            f"{host} leads into a private network; ask the operator to list it among the allowed hosts."
-        )
+        raise _refused(f"{host} leads into a private network; ask the operator to list it among the allowed hosts.")
 
 
 def _own_addresses() -> set[str]:
-    return {
-        each.address.partition("%")[0] for addresses in psutil.net_if_addrs().values() for each in addresses
-    }
+    return {each.address.partition("%")[0] for addresses in psutil.net_if_addrs().values() for each in addresses}
 
 
 def _refused(message: str) -> SourceUnavailable:

@@ -52,9 +52,7 @@ def unpack(archive: Path, destination: Path, limits: SourceLimits, tell: Tell | 
         except _BROKEN as error:
             if isinstance(error, SourceUnavailable):
                 raise
-            raise _invalid(
-                "The archive is damaged, or is no tar, tar.gz, tar.bz2, tar.xz or zip file."
-            ) from None
+            raise _invalid("The archive is damaged, or is no tar, tar.gz, tar.bz2, tar.xz or zip file.") from None
     if writer.files == 0:
         raise _invalid("The archive holds no files.")
     inner = _strip_single_directory(destination)
@@ -89,7 +87,7 @@ def _tar(file: IO[bytes], head: bytes, writer: _Writer) -> None:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, encoding="utf-8", errors="strict") as tar:
         for entry in tar:
             # tarfile keeps every entry it saw; a million empty ones would fill the memory.
-            tar.members = []
+            tar.members = []  # type: ignore[attr-defined]  # not in the stubs
             if entry.isdir():
                 writer.directory(entry.name)
             elif entry.isreg():
@@ -151,30 +149,16 @@ class _Writer:
 
     def symlink(self, name: str, target: str) -> None:
         parts = self._parts(name)
-        inside = (
-            posixpath.normpath(posixpath.join(*parts[:-1], target))
-            if parts[:-1]
-            else posixpath.normpath(target)
-        )
-        if (
-            target.startswith("/")
-            or inside.split("/")[0] == ".."
-            or not target
-            or len(target) > 4096
-            or "\0" in target
-        ):
-            raise _invalid(
-                f'The link "{name[:200]}" leads out of the archive; replace it by the file itself.'
-            )
+        inside = posixpath.normpath(posixpath.join(*parts[:-1], target)) if parts[:-1] else posixpath.normpath(target)
+        if target.startswith("/") or inside.split("/")[0] == ".." or not target or len(target) > 4096 or "\0" in target:
+            raise _invalid(f'The link "{name[:200]}" leads out of the archive; replace it by the file itself.')
         path = self._new(parts)
         path.symlink_to(target)
 
     def hard_link(self, name: str, target: str) -> None:
         source = self._parent(self._parts(target)) / self._parts(target)[-1]
         if not source.is_file() or source.is_symlink():
-            raise _invalid(
-                f'"{name[:200]}" links to "{target[:200]}", which is not a file before it in the archive.'
-            )
+            raise _invalid(f'"{name[:200]}" links to "{target[:200]}", which is not a file before it in the archive.')
         with source.open("rb") as body:  # a copy, so that the two files have nothing to do with each other
             self.file(name, body, executable=bool(source.stat().st_mode & 0o111))
 
@@ -194,12 +178,7 @@ class _Writer:
     def _parts(self, name: str) -> list[str]:
         clean = [part for part in name.split("/") if part not in {"", "."}]
         bad = name.startswith("/") or "\\" in name or "\0" in name or any(part == ".." for part in clean)
-        if (
-            bad
-            or len(name) > 4096
-            or len(clean) > _MAX_DEPTH
-            or any(len(part.encode()) > 255 for part in clean)
-        ):
+        if bad or len(name) > 4096 or len(clean) > _MAX_DEPTH or any(len(part.encode()) > 255 for part in clean):
             raise _invalid(f'"{name[:200]}" is not a path that may stand in an archive.')
         return clean or ["."]
 

@@ -37,9 +37,7 @@ class FakeRepositories:
     def look(self, url: str, credential: Credential | None = None) -> Look:
         """List branches. Raises SourceUnavailable."""
         repository = self._open(url, credential)
-        return Look(
-            repository.default_branch, {name: repository.commit(name) for name in repository.branches}, {}
-        )
+        return Look(repository.default_branch, {name: repository.commit(name) for name in repository.branches}, {})
 
     def fetch(
         self,
@@ -79,9 +77,7 @@ class FakeRepositories:
         if url in self.unreachable:
             raise SourceUnavailable(Problem.UNREACHABLE, f"{url} does not answer; check the address.")
         if url not in self.repositories:
-            raise SourceUnavailable(
-                Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {url}; check the path."
-            )
+            raise SourceUnavailable(Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {url}; check the path.")
         repository = self.repositories[url]
         if repository.password and (credential is None or credential.secret != repository.password):
             raise SourceUnavailable(

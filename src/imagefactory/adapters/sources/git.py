@@ -108,9 +108,7 @@ class GitRepositories:
             )
         time, author, message = (facts.rstrip("\n").split("\0", 2) + ["", "", ""])[:3]
         say(f"Fetched {files} files, {human_size(size)}: {message[:200]}")
-        return Fetched(
-            commit, message[:500], author[:200], size, files, int(time) if time.isdigit() else None
-        )
+        return Fetched(commit, message[:500], author[:200], size, files, int(time) if time.isdigit() else None)
 
     def _measure(self, git: Git, repository: Path, commit: str) -> tuple[int, int]:
         """Add up the commit's files before any is written: a small pack can hold endless files."""
@@ -171,7 +169,7 @@ def _options(address: Address) -> list[str]:
 
 
 def _credential_files(private: Path, address: Address, credential: Credential | None) -> Mapping[str, str]:
-    env = {"GIT_ALLOW_PROTOCOL": address.scheme}
+    env: dict[str, str] = {"GIT_ALLOW_PROTOCOL": address.scheme}
     files: dict[str, tuple[str, int]] = {}
     if credential is not None and credential.kind == "password":
         files["username"] = (credential.username, 0o600)
@@ -179,11 +177,7 @@ def _credential_files(private: Path, address: Address, credential: Credential | 
         files["askpass"] = (_ASKPASS, 0o700)
         env["GIT_ASKPASS"] = str(private / "askpass")
     if address.scheme == "ssh":
-        key = (
-            credential.secret.strip() + "\n"
-            if credential is not None and credential.kind == "ssh_key"
-            else ""
-        )
+        key = credential.secret.strip() + "\n" if credential is not None and credential.kind == "ssh_key" else ""
         known = credential.known_hosts if credential is not None else ""
         files["key"] = (key, 0o600)
         files["known_hosts"] = (known, 0o600)
@@ -227,12 +221,12 @@ def _resolve(git: Git, address: Address, ref: str) -> tuple[str, str]:
         short = wanted.removeprefix(prefix)
         if short in names:
             return names[short], prefix + short
-    names = [*look.branches, *look.tags]
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or names[:5]
+    every = [*look.branches, *look.tags]
+    near = difflib.get_close_matches(wanted, every, n=3, cutoff=0.5) or every[:5]
     raise SourceUnavailable(
         Problem.BRANCH_NOT_FOUND,
         f'There is no branch or tag "{wanted}" in {address.url}; it has {", ".join(near)}'
-        f"{' and others' if len(names) > len(near) else ''}.",
+        f"{' and others' if len(every) > len(near) else ''}.",
     )
 
 

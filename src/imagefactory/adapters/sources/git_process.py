@@ -42,9 +42,7 @@ class Git:
         for chunk in self._chunks(arguments, what):
             out += chunk
             if len(out) > max_bytes:
-                raise SourceUnavailable(
-                    Problem.TOO_LARGE, f"{what} answers with more than {human_size(max_bytes)}."
-                )
+                raise SourceUnavailable(Problem.TOO_LARGE, f"{what} answers with more than {human_size(max_bytes)}.")
         return out.decode("utf-8", "replace")
 
     def lines(self, arguments: Sequence[str]) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from imagefactory.domain.audit.models import AuditEntry
@@ -13,19 +13,29 @@ from imagefactory.domain.audit.models import AuditEntry
 class Envelope(Protocol):
     """What the audit trail reads of an event."""
 
-    id: uuid.UUID
-    type: str
-    occurred_at: dt.datetime
-    tenant_id: uuid.UUID | None
-    actor_id: uuid.UUID | None
-    actor_kind: str
-    actor_name: str
-    address: str
-    request_id: str
-    payload: Mapping[str, Any]
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def occurred_at(self) -> dt.datetime: ...
+    @property
+    def tenant_id(self) -> uuid.UUID | None: ...
+    @property
+    def actor_id(self) -> uuid.UUID | None: ...
+    @property
+    def actor_kind(self) -> str: ...
+    @property
+    def actor_name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
 
 
-def record(envelopes: Iterable[Envelope]) -> None:
+def record(envelopes: Sequence[Envelope]) -> None:
     """Write one entry for each event; an event that has one already is left alone."""
     AuditEntry.objects.bulk_create(
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 
@@ -21,7 +23,7 @@ class BuildQuerySet(models.QuerySet["Build"]):
         rows = self.filter(project__deleted_at=None)
         if actor.kind is ActorKind.SYSTEM:
             return rows
-        rows = rows.filter(tenant_id=actor.tenant_id)
+        rows = rows.filter(tenant_id=actor.tenant)
         within = actor.projects_with("build:view")
         return rows if within is None else rows.filter(project_id__in=within)
 
@@ -41,7 +43,7 @@ class Build(Entity):
     queue = models.CharField(max_length=12, default=Queue.INTERACTIVE, choices=[(q.value, q.value) for q in Queue])
     rank = models.SmallIntegerField(default=0)
     trigger = models.CharField(max_length=20, default="api")
-    created_by_id: models.UUIDField[object, object] = models.UUIDField(null=True)
+    created_by_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     created_by_name = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=100, null=True)
     queued_at = models.DateTimeField(null=True)
@@ -72,7 +74,9 @@ class Build(Entity):
         ]
         indexes = [
             models.Index(
-                fields=["tenant", "-rank", "queued_at", "id"], name="builds_queue", condition=Q(status="queued")
+                fields=["tenant", "-rank", "queued_at", "id"],
+                name="builds_queue",
+                condition=Q(status="queued"),
             ),
             models.Index(fields=["tenant", "-id"], name="builds_tenant_newest"),
             models.Index(fields=["tenant", "status", "-id"], name="builds_tenant_status"),
@@ -106,9 +110,7 @@ class Execution(Entity):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["build", "attempt"], name="builds_attempt_once")]
         indexes = [
-            models.Index(
-                fields=["lease_until"], name="builds_leases", condition=Q(status__in=["claimed", "running"])
-            )
+            models.Index(fields=["lease_until"], name="builds_leases", condition=Q(status__in=["claimed", "running"]))
         ]
 
 
@@ -118,7 +120,9 @@ class Stage(Entity):
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+")
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=20)
-    status = models.CharField(max_length=10, default=StageStatus.WAITING, choices=[(s.value, s.value) for s in StageStatus])
+    status = models.CharField(
+        max_length=10, default=StageStatus.WAITING, choices=[(s.value, s.value) for s in StageStatus]
+    )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     exit_code = models.IntegerField(null=True)
@@ -165,7 +169,9 @@ class TenantQueue(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["turn"], name="builds_turn", condition=Q(ready=True) & Q(running__lt=models.F("max_running"))
+                fields=["turn"],
+                name="builds_turn",
+                condition=Q(ready=True) & Q(running__lt=models.F("max_running")),
             )
         ]
 

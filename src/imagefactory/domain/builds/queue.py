@@ -50,7 +50,7 @@ def claim(worker: str) -> Claim | None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "select * from builds_claim(%s, %s, %s)",
-                [worker, execution_id, dt.timedelta(seconds=settings.lease_seconds)],
+                [worker, execution_id, f"{settings.lease_seconds} seconds"],
             )
             row = cursor.fetchone()
         if row is None:
@@ -128,7 +128,13 @@ def _lose(execution: Execution) -> None:
     emit(
         _DISPATCHER,
         events.ExecutionLost(
-            build.tenant_id, build.project_id, build.id, build.number, execution.id, execution.attempt, execution.worker
+            build.tenant_id,
+            build.project_id,
+            build.id,
+            build.number,
+            execution.id,
+            execution.attempt,
+            execution.worker,
         ),
         correlation_id=str(build.id),
     )
@@ -140,7 +146,11 @@ def _lose(execution: Execution) -> None:
             f"The worker was lost {build.lost + 1} times while this build ran, so it is not tried again. Ask the operator "
             "what happened to the workers, then rerun."
         )
-        end_build(build, BuildStatus.FAILED, failure={"code": "worker_lost", "stage": "", "message": message, "who": "operator"})
+        end_build(
+            build,
+            BuildStatus.FAILED,
+            failure={"code": "worker_lost", "stage": "", "message": message, "who": "operator"},
+        )
     else:
         requeue(build, f"Worker {execution.worker} was lost; the build starts again.")
 

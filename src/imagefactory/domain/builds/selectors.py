@@ -11,7 +11,15 @@ from typing import Any
 from django.db.models import F, Q
 
 from imagefactory.domain.builds.errors import BuildNotFound, ExecutionNotFound
-from imagefactory.domain.builds.models import Build, BuildQuerySet, Execution, Stage, TenantQueue, UsageSample, Worker
+from imagefactory.domain.builds.models import (
+    Build,
+    BuildQuerySet,
+    Execution,
+    Stage,
+    TenantQueue,
+    UsageSample,
+    Worker,
+)
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.kernel.actor import Actor
@@ -273,12 +281,15 @@ def live_slots() -> tuple[int, int] | None:
     return sum(w[0] for w in workers), sum(w[1] for w in workers)
 
 
-def list_workers(actor: Actor) -> list[dict[str, Any]]:
+def list_workers() -> list[dict[str, Any]]:
     """Return the dispatcher hosts, for administrators and the status command."""
-    return list(Worker.objects.order_by("name").values("name", "slots", "running", "isolation", "version", "seen_at"))
+    rows = Worker.objects.order_by("name").values("name", "slots", "running", "isolation", "version", "seen_at")
+    return [dict(row) for row in rows]
 
 
-def newest_per_project(actor: Actor, project_ids: Sequence[uuid.UUID], each: int = 30) -> dict[uuid.UUID, list[BuildView]]:
+def newest_per_project(
+    actor: Actor, project_ids: Sequence[uuid.UUID], each: int = 30
+) -> dict[uuid.UUID, list[BuildView]]:
     """Return the newest builds of each project, newest first, in one query; for the strips of lists."""
     from django.db.models import Window
     from django.db.models.functions import RowNumber

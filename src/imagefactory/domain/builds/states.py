@@ -44,9 +44,7 @@ class ExecutionStatus(enum.StrEnum):
     LOST = "lost"
 
 
-_ENDS = frozenset(
-    {ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.LOST}
-)
+_ENDS = frozenset({ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.LOST})
 EXECUTION = Machine(
     "execution",
     {

@@ -58,7 +58,8 @@ class Tenant(Entity):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(slug__regex=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"), name="identity_tenant_slug"
+                condition=models.Q(slug__regex=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"),
+                name="identity_tenant_slug",
             )
         ]
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from imagefactory.domain.identity.permissions import CAPABILITY_NAMES, REASONS, Capability, Permission, grantors
+from imagefactory.domain.identity.permissions import (
+    CAPABILITY_NAMES,
+    REASONS,
+    Capability,
+    Permission,
+    grantors,
+)
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import Refusal, Verdict
 from imagefactory.kernel.errors import CapabilityOff

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import uuid
@@ -34,9 +35,9 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     bindings: dict[uuid.UUID, set[str]] = {}
     for tenant_id, role in RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role"):
         bindings.setdefault(tenant_id, set()).add(role)
-    tenants = Tenant.objects.filter(
-        id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")
-    ).order_by("name", "slug")
+    tenants = Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")).order_by(
+        "name", "slug"
+    )
     return [TenantView(t.id, t.slug, t.name, _highest(bindings.get(t.id, set()))) for t in tenants]
 
 
@@ -48,10 +49,8 @@ def _tenant_of(user: User, wanted: str | None) -> Tenant | None:
     mine = Tenant.objects.filter(id__in=Membership.objects.filter(user=user).values("tenant_id"))
     if wanted:
         match = Q(slug=wanted)
-        try:
+        with contextlib.suppress(ValueError):
             match |= Q(id=uuid.UUID(wanted))
-        except ValueError:
-            pass
         tenant = mine.filter(match).first()
         if tenant is None:
             raise TenantNotFound
@@ -91,7 +90,12 @@ def _permissions(
 
 
 def _actor(
-    user: User, tenant: Tenant | None, kind: ActorKind, request_id: str, address: str, key: ApiKey | None = None
+    user: User,
+    tenant: Tenant | None,
+    kind: ActorKind,
+    request_id: str,
+    address: str,
+    key: ApiKey | None = None,
 ) -> Actor:
     everywhere, by_project, role = frozenset[str](), dict[uuid.UUID, frozenset[str]](), ""
     if tenant is not None:
@@ -186,7 +190,7 @@ class KeyView:
 
 def keys_of(actor: Actor) -> list[KeyView]:
     """Return the actor's own live keys of this tenant, newest first."""
-    keys = ApiKey.objects.filter(user_id=actor.user_id, tenant_id=actor.tenant_id, revoked_at=None)
+    keys = ApiKey.objects.filter(user_id=actor.person, tenant_id=actor.tenant, revoked_at=None)
     return [
         KeyView(k.id, k.name, k.prefix, k.scopes, k.created_at, k.expires_at, k.last_used_at)
         for k in keys.order_by("-created_at")[:200]
@@ -215,7 +219,8 @@ def tenant_name(tenant_id: uuid.UUID) -> str:
 def owners_of(tenant_id: uuid.UUID) -> list[Person]:
     """Return the owners of a tenant: the people whom a refusal names."""
     users = User.objects.filter(
-        id__in=RoleBinding.objects.filter(tenant_id=tenant_id, role=Role.OWNER).values("user_id"), is_active=True
+        id__in=RoleBinding.objects.filter(tenant_id=tenant_id, role=Role.OWNER).values("user_id"),
+        is_active=True,
     )
     return [Person(u.id, u.name, u.email) for u in users.order_by("name")[:10]]
 

@@ -61,7 +61,9 @@ def _field_errors(name: str, email: str, password: str, tenant_name: str, slug: 
     if not 1 <= len(tenant_name.strip()) <= 120:
         wrong["tenant_name"] = ["Give the tenant a name, in at most 120 characters."]
     elif not ids.is_slug(slug):
-        wrong["tenant_slug"] = [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]
+        wrong["tenant_slug"] = [
+            f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."
+        ]
     elif slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         wrong["tenant_slug"] = [f"The short name {slug} is taken. Choose another."]
     if zone not in zoneinfo.available_timezones():
@@ -70,7 +72,14 @@ def _field_errors(name: str, email: str, password: str, tenant_name: str, slug: 
 
 
 def sign_up(
-    actor: Actor, *, name: str, email: str, password: str, tenant_name: str, tenant_slug: str = "", time_zone: str = "UTC"
+    actor: Actor,
+    *,
+    name: str,
+    email: str,
+    password: str,
+    tenant_name: str,
+    tenant_slug: str = "",
+    time_zone: str = "UTC",
 ) -> SignedUp:
     """Create a person, their tenant and their ownership of it.
 
@@ -120,12 +129,12 @@ def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
         raise ValidationFailed({"slug": [f"The short name must be free, and {ids.SLUG_RULE}."]})
     with transaction.atomic():
         tenant = Tenant.objects.create(slug=slug, name=name.strip())
-        Membership.objects.create(tenant=tenant, user_id=actor.user_id)
-        RoleBinding.objects.create(tenant=tenant, user_id=actor.user_id, role=Role.OWNER)
+        Membership.objects.create(tenant=tenant, user_id=actor.person)
+        RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
         emit(
             actor,
             events.TenantCreated(tenant.id, slug, tenant.name),
-            events.MemberJoined(tenant.id, actor.user_id or uuid.UUID(int=0), actor.email, Role.OWNER),
+            events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
         )
     return tenant
 
@@ -212,7 +221,7 @@ def close_session(actor: Actor, token: str) -> None:
     hashed = ids.digest(token)
     with transaction.atomic():
         closed = AuthSession.objects.filter(
-            Q(access_hash=hashed) | Q(refresh_hash=hashed), user_id=actor.user_id, revoked_at=None
+            Q(access_hash=hashed) | Q(refresh_hash=hashed), user_id=actor.person, revoked_at=None
         ).update(revoked_at=now())
         if closed and actor.user_id:
             emit(actor, events.SignedOut(None, actor.user_id))
@@ -224,7 +233,7 @@ def change_password(actor: Actor, *, old: str, new: str) -> None:
     Raises ValidationFailed.
     """
     count_attempt("change the password", str(actor.user_id), limit=10, window_seconds=900)
-    user = User.objects.get(id=actor.user_id)
+    user = User.objects.get(id=actor.person)
     if not user.check_password(old[:1000]):
         raise ValidationFailed({"old_password": ["This is not your present password."]})
     try:
@@ -250,12 +259,12 @@ def update_profile(actor: Actor, *, name: str, time_zone: str) -> None:
         wrong["time_zone"] = ["There is no such time zone. Choose one from the list."]
     if wrong:
         raise ValidationFailed(wrong)
-    User.objects.filter(id=actor.user_id).update(name=name.strip(), time_zone=time_zone)
+    User.objects.filter(id=actor.person).update(name=name.strip(), time_zone=time_zone)
 
 
 def remember_tenant(actor: Actor) -> None:
     """Keep which tenant the person worked in last, so that `/` leads there."""
-    User.objects.filter(id=actor.user_id).exclude(last_tenant_id=actor.tenant_id).update(last_tenant_id=actor.tenant_id)
+    User.objects.filter(id=actor.person).exclude(last_tenant_id=actor.tenant_id).update(last_tenant_id=actor.tenant_id)
 
 
 def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, role: Role | None) -> None:
@@ -268,7 +277,9 @@ def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, ro
     if role is Role.OWNER or not Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).exists():
         raise ValidationFailed({"role": ["Give a member of this tenant the role admin, member or viewer."]})
     with transaction.atomic():
-        mine = RoleBinding.objects.select_for_update().filter(tenant_id=tenant_id, user_id=user_id, project_id=project_id)
+        mine = RoleBinding.objects.select_for_update().filter(
+            tenant_id=tenant_id, user_id=user_id, project_id=project_id
+        )
         before = mine.first()
         if role is None:
             mine.delete()
@@ -277,7 +288,8 @@ def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, ro
                 tenant_id=tenant_id, user_id=user_id, project_id=project_id, defaults={"role": role}
             )
         emit(
-            actor, events.MemberRoleSet(tenant_id, user_id, project_id, before.role if before else "", role or "")
+            actor,
+            events.MemberRoleSet(tenant_id, user_id, project_id, before.role if before else "", role or ""),
         )
 
 
@@ -286,13 +298,15 @@ def drop_project_roles(tenant_id: uuid.UUID, project_id: uuid.UUID) -> None:
     RoleBinding.objects.filter(tenant_id=tenant_id, project_id=project_id).delete()
 
 
-def create_api_key(actor: Actor, *, name: str, scopes: Sequence[str] | None = None, days: int = 90) -> tuple[ApiKey, str]:
+def create_api_key(
+    actor: Actor, *, name: str, scopes: Sequence[str] | None = None, days: int = 90
+) -> tuple[ApiKey, str]:
     """Return a new key of the actor in this tenant, and its text, which is shown this once.
 
     Raises PermissionDenied from a key, ValidationFailed.
     """
     tenant_id = require_tenant(actor)
-    authorize(policies.may_manage_key(actor, actor.user_id or uuid.UUID(int=0)))
+    authorize(policies.may_manage_key(actor, actor.person))
     wanted = [str(p) for p in Permission] if scopes is None else sorted(set(scopes))
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= 80:
@@ -309,7 +323,7 @@ def create_api_key(actor: Actor, *, name: str, scopes: Sequence[str] | None = No
     with transaction.atomic():
         key = ApiKey.objects.create(
             tenant_id=tenant_id,
-            user_id=actor.user_id,
+            user_id=actor.person,
             name=name.strip(),
             prefix=prefix,
             secret_hash=ids.digest(secret),
@@ -325,7 +339,7 @@ def revoke_api_key(actor: Actor, key_id: uuid.UUID) -> None:
 
     Raises KeyNotFound, PermissionDenied.
     """
-    key = ApiKey.objects.filter(id=key_id, tenant_id=require_tenant(actor), user_id=actor.user_id).first()
+    key = ApiKey.objects.filter(id=key_id, tenant_id=require_tenant(actor), user_id=actor.person).first()
     if key is None:
         raise KeyNotFound
     authorize(policies.may_manage_key(actor, key.user_id))

@@ -14,7 +14,7 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         rows = self.filter(project__deleted_at=None)
         if actor.kind is ActorKind.SYSTEM:
             return rows
-        rows = rows.filter(tenant_id=actor.tenant_id)
+        rows = rows.filter(tenant_id=actor.tenant)
         within = actor.projects_with("artifact:view")
         return rows if within is None else rows.filter(project_id__in=within)
 

@@ -50,7 +50,9 @@ class ImageView:
     latest: VersionView | None
 
 
-def _versions(repository_ids: Sequence[uuid.UUID], *, newest_only: bool, limit: int) -> dict[uuid.UUID, list[VersionView]]:
+def _versions(
+    repository_ids: Sequence[uuid.UUID], *, newest_only: bool, limit: int
+) -> dict[uuid.UUID, list[VersionView]]:
     rows = ImageVersion.objects.filter(repository_id__in=repository_ids)
     if newest_only:
         rows = rows.order_by("repository_id", "-pushed_at", "-id").distinct("repository_id")
@@ -66,8 +68,17 @@ def _versions(repository_ids: Sequence[uuid.UUID], *, newest_only: bool, limit: 
     for v in found:
         result.setdefault(v.repository_id, []).append(
             VersionView(
-                v.id, v.digest, v.media_type, v.size_bytes, v.platforms, tags.get(v.id, []), v.config, v.layers,
-                v.origin, v.pushed_by_name, v.pushed_at,
+                v.id,
+                v.digest,
+                v.media_type,
+                v.size_bytes,
+                v.platforms,
+                tags.get(v.id, []),
+                v.config,
+                v.layers,
+                v.origin,
+                v.pushed_by_name,
+                v.pushed_at,
             )  # fmt: skip
         )
     return result
@@ -76,7 +87,9 @@ def _versions(repository_ids: Sequence[uuid.UUID], *, newest_only: bool, limit: 
 def _view(repository: Repository, latest: VersionView | None) -> ImageView:
     name = repository.path.partition("/")[2]
     reference = f"{env.get().host}/{repository.path}"
-    return ImageView(repository.id, repository.project_id, repository.path, name, reference, repository.pushed_at, latest)
+    return ImageView(
+        repository.id, repository.project_id, repository.path, name, reference, repository.pushed_at, latest
+    )
 
 
 def list_images(

@@ -68,7 +68,13 @@ def record_image(
         emit(
             actor,
             events.ImagePublished(
-                tenant_id, project_id, published.path, published.digest, list(tags), published.size_bytes, dict(origin)
+                tenant_id,
+                project_id,
+                published.path,
+                published.digest,
+                list(tags),
+                published.size_bytes,
+                dict(origin),
             ),
         )
     return version.id

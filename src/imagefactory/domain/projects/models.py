@@ -16,7 +16,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         rows = self.filter(deleted_at=None)
         if actor.kind is ActorKind.SYSTEM:
             return rows
-        rows = rows.filter(tenant_id=actor.tenant_id)
+        rows = rows.filter(tenant_id=actor.tenant)
         within = actor.projects_with("project:view")
         return rows if within is None else rows.filter(id__in=within)
 

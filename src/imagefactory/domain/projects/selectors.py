@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import uuid
@@ -85,10 +86,8 @@ def get_project(actor: Actor, key: str | uuid.UUID) -> ProjectView:
     if isinstance(key, uuid.UUID):
         match = Q(id=key)
     else:
-        try:
+        with contextlib.suppress(ValueError):
             match |= Q(id=uuid.UUID(key))
-        except ValueError:
-            pass
     found = Project.objects.visible_to(actor).filter(match).first()
     if found is None:
         raise ProjectNotFound
@@ -171,13 +170,13 @@ def open_credential(project_id: uuid.UUID, credential_id: uuid.UUID) -> OpenedCr
     c = Credential.objects.filter(project_id=project_id, id=credential_id).first()
     if c is None:
         raise CredentialNotFound
-    return OpenedCredential(c.kind, c.username, secrets.decrypt(c.secret))
+    return OpenedCredential(c.kind, c.username, secrets.decrypt(bytes(c.secret)))
 
 
 def open_build_secrets(project_id: uuid.UUID) -> dict[str, str]:
     """Return the values of all build secrets of a project by name, for the dispatcher."""
     rows = Credential.objects.filter(project_id=project_id, kind=CredentialKind.BUILD_SECRET)
-    return {c.name: secrets.decrypt(c.secret) for c in rows}
+    return {c.name: secrets.decrypt(bytes(c.secret)) for c in rows}
 
 
 def secret_names(project_id: uuid.UUID) -> set[str]:

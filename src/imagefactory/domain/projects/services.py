@@ -215,11 +215,15 @@ def create_credential(
     project = _editable(actor, project_id)
     wrong: dict[str, list[str]] = {}
     if not _CREDENTIAL_NAME.fullmatch(name):
-        wrong["name"] = ["A name has 1 to 60 letters, digits, dots, hyphens or underscores, and starts with one of the first two."]
+        wrong["name"] = [
+            "A name has 1 to 60 letters, digits, dots, hyphens or underscores, and starts with one of the first two."
+        ]
     if kind not in set(CredentialKind):
         wrong["kind"] = ["Choose git_password, git_ssh_key or build_secret."]
     if not _SECRET_MIN <= len(secret) <= _SECRET_MAX:
-        wrong["secret"] = [f"The value has {_SECRET_MIN} to {_SECRET_MAX:,} characters; a shorter one cannot be masked in logs."]
+        wrong["secret"] = [
+            f"The value has {_SECRET_MIN} to {_SECRET_MAX:,} characters; a shorter one cannot be masked in logs."
+        ]
     if kind == CredentialKind.GIT_SSH_KEY and "PRIVATE KEY" not in secret:
         wrong["secret"] = ["This is not a private key. Paste the whole file, with its BEGIN and END lines."]
     if len(username) > 120 or "\n" in username:
@@ -236,9 +240,14 @@ def create_credential(
                 secret=secrets.encrypt(secret),
                 created_by_name=actor.name[:120],
             )
-            emit(actor, events.CredentialCreated(project.tenant_id, project.id, project.slug, made.id, name, kind))
+            emit(
+                actor,
+                events.CredentialCreated(project.tenant_id, project.id, project.slug, made.id, name, kind),
+            )
     except IntegrityError:
-        raise ValidationFailed({"name": [f"This project has a credential {name}. Delete it first, or choose another name."]}) from None
+        raise ValidationFailed(
+            {"name": [f"This project has a credential {name}. Delete it first, or choose another name."]}
+        ) from None
     return made.id
 
 
@@ -253,7 +262,10 @@ def delete_credential(actor: Actor, project_id: uuid.UUID, credential_id: uuid.U
         if credential is None:
             raise CredentialNotFound
         credential.delete()
-        emit(actor, events.CredentialDeleted(project.tenant_id, project.id, project.slug, credential_id, credential.name))
+        emit(
+            actor,
+            events.CredentialDeleted(project.tenant_id, project.id, project.slug, credential_id, credential.name),
+        )
 
 
 def mark_credentials_used(project_id: uuid.UUID, names: list[str]) -> None:

@@ -61,7 +61,11 @@ def logout(request: HttpRequest) -> Status[None]:
 def me(request: HttpRequest) -> Any:
     """Return who is asking and what they may do in this tenant."""
     a = actor(request)
-    held = set(a.tenant_permissions).union(*a.project_permissions.values()) if a.project_permissions else set(a.tenant_permissions)
+    held = (
+        set(a.tenant_permissions).union(*a.project_permissions.values())
+        if a.project_permissions
+        else set(a.tenant_permissions)
+    )
     tenants = selectors.tenants_of(a.user_id) if a.user_id else []
     if a.key_id is not None:
         tenants = [t for t in tenants if t.id == a.tenant_id]

@@ -6,7 +6,7 @@ import dataclasses
 import uuid
 from typing import Any
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest
 from ninja import Router, Status
 
 from imagefactory.adapters.logs.base import PatternInvalid
@@ -40,7 +40,7 @@ def _project_id(a: Actor, project: str) -> uuid.UUID | None:
 @router.get("", response=s.BuildsOut, openapi_extra=needs("build:view"))
 def list_builds(
     request: HttpRequest, project: s.Text = "", status: s.Text = "", method: s.Text = "", ref: s.Text = "",
-    text: s.Text = "", mine: bool = False, cursor: uuid.UUID | None = None, limit: int = 50,  # noqa: FBT001, FBT002 - query
+    text: s.Text = "", mine: bool = False, cursor: uuid.UUID | None = None, limit: int = 50,
 ) -> Any:  # fmt: skip
     """Return builds, newest first."""
     a = actor(request)
@@ -130,14 +130,20 @@ def list_executions(request: HttpRequest, build_id: uuid.UUID) -> Any:
 
 
 @router.get("/{uuid:build_id}/logs", response=s.LogLinesOut, openapi_extra=needs("build:view"))
-def get_log(request: HttpRequest, build_id: uuid.UUID, attempt: int | None = None, after: int = 0, limit: int = 1000) -> Any:
+def get_log(
+    request: HttpRequest, build_id: uuid.UUID, attempt: int | None = None, after: int = 0, limit: int = 1000
+) -> Any:
     """Return log lines after a line number. `logs/stream` follows them live; `logs/raw` is the whole text."""
     a = actor(request)
     execution = selectors.get_execution(a, build_id, _attempt(attempt))
     state = log_store().state(str(execution.id))
     lines = log_store().read(str(execution.id), max(0, min(after, 2**31)), max(1, min(limit, 10_000)))
     last = lines[-1].number if lines else after
-    return {"lines": [list(line) for line in lines], "last": last, "finished": state.finished and last >= state.lines}
+    return {
+        "lines": [list(line) for line in lines],
+        "last": last,
+        "finished": state.finished and last >= state.lines,
+    }
 
 
 def _attempt(attempt: int | None) -> int | None:
@@ -147,7 +153,7 @@ def _attempt(attempt: int | None) -> int | None:
 
 
 @router.get("/{uuid:build_id}/logs/raw", response={200: None}, openapi_extra=needs("log:download"))
-def get_raw_log(request: HttpRequest, build_id: uuid.UUID, attempt: int | None = None) -> HttpResponse:
+def get_raw_log(request: HttpRequest, build_id: uuid.UUID, attempt: int | None = None) -> FileResponse:
     """Return the whole log of an attempt as text."""
     a = actor(request)
     build = selectors.get_build(a, build_id)
@@ -160,7 +166,7 @@ def get_raw_log(request: HttpRequest, build_id: uuid.UUID, attempt: int | None =
 @router.get("/{uuid:build_id}/logs/search", response=s.LogLinesOut, openapi_extra=needs("build:view"))
 def search_log(
     request: HttpRequest, build_id: uuid.UUID, q: s.Text, attempt: int | None = None,
-    regex: bool = False, case: bool = False,  # noqa: FBT001, FBT002 - query
+    regex: bool = False, case: bool = False,
 ) -> Any:  # fmt: skip
     """Search the whole log of an attempt."""
     a = actor(request)

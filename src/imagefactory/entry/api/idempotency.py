@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,8 @@ def once(view: Callable[..., Status[Any]]) -> Callable[..., Status[Any]]:
             row.save(update_fields=["status", "body"])
         return result
 
+    # ninja looks annotations up in the module of the function that it is given, and that is this one.
+    wrapped.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
     return wrapped
 
 

@@ -17,7 +17,9 @@ router = Router(tags=["images"])
 
 
 @router.get("", response=s.ImagesOut, openapi_extra=needs("artifact:view"))
-def list_images(request: HttpRequest, project: s.Text = "", search: s.Text = "", cursor: s.Text = "", limit: int = 50) -> Any:
+def list_images(
+    request: HttpRequest, project: s.Text = "", search: s.Text = "", cursor: s.Text = "", limit: int = 50
+) -> Any:
     """Return images, last pushed first."""
     a = actor(request)
     project_id = get_project(a, project).id if project else None

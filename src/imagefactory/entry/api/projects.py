@@ -27,7 +27,9 @@ def _if_version(request: HttpRequest) -> int | None:
 
 
 @router.get("", response=s.ProjectsOut, openapi_extra=needs("project:view"))
-def list_projects(request: HttpRequest, search: s.Text = "", archived: bool = False, cursor: s.Text = "", limit: int = 50) -> Any:  # noqa: FBT001, FBT002 - query parameters
+def list_projects(
+    request: HttpRequest, search: s.Text = "", archived: bool = False, cursor: s.Text = "", limit: int = 50
+) -> Any:
     """Return the projects that one may see, by name."""
     a = actor(request)
     items, after = selectors.list_projects(
@@ -117,7 +119,9 @@ def create_credential(request: HttpRequest, project: str, body: s.CredentialIn) 
     return Status(201, {"id": made})
 
 
-@router.delete("/{project}/credentials/{uuid:credential_id}", response={204: None}, openapi_extra=needs("settings:edit"))
+@router.delete(
+    "/{project}/credentials/{uuid:credential_id}", response={204: None}, openapi_extra=needs("settings:edit")
+)
 def delete_credential(request: HttpRequest, project: str, credential_id: uuid.UUID) -> Status[None]:
     """Destroy a credential."""
     a = actor(request)
@@ -126,7 +130,7 @@ def delete_credential(request: HttpRequest, project: str, credential_id: uuid.UU
 
 
 @router.post("/{project}/uploads", response={201: s.UploadOut}, openapi_extra=needs("build:start"))
-def upload_archive(request: HttpRequest, project: str, archive: UploadedFile = File(...)) -> Status[Any]:  # noqa: B008 - ninja's way
+def upload_archive(request: HttpRequest, project: str, archive: File[UploadedFile]) -> Status[Any]:
     """Upload a source archive (.tar, .tar.gz, .tar.xz, .zip)."""
     a = actor(request)
     p = selectors.get_project(a, project)

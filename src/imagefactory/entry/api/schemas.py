@@ -177,7 +177,9 @@ class DryRunIn(In):
 
 
 class RetryIn(In):
-    changes: dict[str, Any] = Field(default_factory=dict, description="Manifest fields to change; none reruns the same build.")
+    changes: dict[str, Any] = Field(
+        default_factory=dict, description="Manifest fields to change; none reruns the same build."
+    )
 
 
 class ProgressOut(Schema):

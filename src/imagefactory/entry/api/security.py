@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from ninja.security.base import AuthBase
 
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.errors import PermissionDenied
 
 
 class BearerOrSession(AuthBase):
@@ -19,7 +21,30 @@ class BearerOrSession(AuthBase):
     openapi_description = "An API key (`ifk_…`) or an access token from `POST /auth/login`."
 
     def __call__(self, request: HttpRequest) -> Actor:
-        return actor_of(request)
+        """Return who asks.
+
+        Raises Unauthorized, and PermissionDenied for a write by cookie without the forgery token: ninja exempts its
+        views from Django's check, and a browser sends the cookie on its own, but never a bearer token.
+        """
+        found = actor_of(request)
+        if not request.headers.get("Authorization"):
+            _check_forgery(request)
+        return found
+
+
+def _unreached(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def _check_forgery(request: HttpRequest) -> None:
+    check = CsrfViewMiddleware(_unreached)
+    check.process_request(request)
+    if check.process_view(request, _unreached, (), {}) is not None:
+        raise PermissionDenied(
+            "This request came with a browser's session and without its forgery token. Send the token as X-CSRFToken, "
+            "or use an API key.",
+            permission="csrf",
+        )
 
 
 def needs(permission: str) -> dict[str, Any]:

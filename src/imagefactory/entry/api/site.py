@@ -81,7 +81,10 @@ def _who(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return envelope(request, InvalidRequest(f"This request cannot be read: {error}. Send JSON as the documentation shows."))
+    return envelope(
+        request,
+        InvalidRequest(f"This request cannot be read: {error}. Send JSON as the documentation shows."),
+    )
 
 
 @api.exception_handler(RequestDataTooBig)
@@ -91,13 +94,18 @@ def _big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 @api.exception_handler(DataError)
 def _data(request: HttpRequest, error: DataError) -> HttpResponse:
-    return envelope(request, InvalidRequest("A value in this request is out of range or holds a character that cannot be stored."))
+    return envelope(
+        request,
+        InvalidRequest("A value in this request is out of range or holds a character that cannot be stored."),
+    )
 
 
 @api.exception_handler(OperationalError)
 def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
     log.warning("database away: %s", error)
-    return envelope(request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly."))
+    return envelope(
+        request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
+    )
 
 
 @require_GET
@@ -121,7 +129,12 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
         number = int(attempt) if attempt.isdigit() and len(attempt) < 6 else 0
         actor = _actor_for_build(request, build_id)
         if not builds.get_build(actor, build_id).attempts:
-            waiting = {"execution_id": None, "attempt": None, "topics": [f"build:{build_id}"], "finished": False}
+            waiting = {
+                "execution_id": None,
+                "attempt": None,
+                "topics": [f"build:{build_id}"],
+                "finished": False,
+            }
             return JsonResponse(waiting | {"expires_in": 15})
         execution = builds.get_execution(actor, build_id, number or None)
         return JsonResponse(
@@ -165,7 +178,9 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
             continue
         for slug in [actor.tenant_slug] if actor.tenant_slug else list(tenants.values()):
             within = actor if slug == actor.tenant_slug else identity.actor_for_user(actor.user_id, slug)  # type: ignore[arg-type]
-            if (kind == "build" and builds.may_see(within, key)) or (kind == "project" and projects_by_id(within, {key})):
+            if (kind == "build" and builds.may_see(within, key)) or (
+                kind == "project" and projects_by_id(within, {key})
+            ):
                 allowed.append(topic)
                 break
     return allowed

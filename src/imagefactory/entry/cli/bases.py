@@ -52,9 +52,7 @@ def bases_of(dockerfile: str, own_host: str) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
-def ensure_base_images(
-    settings: Settings, wanted: Iterable[Reference], progress: Callable[[str], None]
-) -> None:
+def ensure_base_images(settings: Settings, wanted: Iterable[Reference], progress: Callable[[str], None]) -> None:
     """Make those bases that the registry lacks and there is a recipe for; the build looks for the others.
 
     Raises ApiFailure.
@@ -64,9 +62,7 @@ def ensure_base_images(
         if _is_there(settings, base.repository, tag):
             progress(f"Base image {base.repository}:{tag} is in the registry.")
         elif base.repository in RECIPES:
-            progress(
-                f"Making base image {base.repository}:{tag} of Debian packages, once; that takes a minute."
-            )
+            progress(f"Making base image {base.repository}:{tag} of Debian packages, once; that takes a minute.")
             digest = _make(settings, RECIPES[base.repository], base.repository, tag)
             progress(f"Base image {base.repository}:{tag} is {digest}")
 
@@ -84,9 +80,7 @@ def _grant(settings: Settings, repository: str, actions: list[str]) -> str:
 
 
 def _is_there(settings: Settings, repository: str, tag: str) -> bool:
-    accept = (
-        "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-    )
+    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
     scope = {"service": SERVICE, "scope": f"repository:{repository}:pull"}
     try:
         with httpx.Client(base_url=settings.public_url, timeout=30, trust_env=False) as http:
@@ -98,9 +92,7 @@ def _is_there(settings: Settings, repository: str, tag: str) -> bool:
         text = f"The registry at {settings.public_url} does not answer ({error}). See `imagefactory status`."
         raise ApiFailure(text, UNREACHABLE) from None
     if status not in {200, 404}:
-        raise ApiFailure(
-            f"The registry answered {status} for {repository}:{tag}. Look into its log.", UNREACHABLE
-        )
+        raise ApiFailure(f"The registry answered {status} for {repository}:{tag}. Look into its log.", UNREACHABLE)
     return status == httpx.codes.OK
 
 
@@ -149,9 +141,7 @@ def _bootstrap(recipe: Recipe, tar: Path) -> None:
     except FileNotFoundError:
         raise ApiFailure("mmdebstrap is not installed. `imagefactory doctor` says how.") from None
     except subprocess.TimeoutExpired:
-        raise ApiFailure(
-            f"Making the base image took longer than {_SECONDS} seconds and was stopped."
-        ) from None
+        raise ApiFailure(f"Making the base image took longer than {_SECONDS} seconds and was stopped.") from None
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
         raise ApiFailure(f"mmdebstrap could not make the base image: {said[-1][-300:]}")
@@ -163,6 +153,4 @@ def _suite() -> str:
     try:
         return platform.freedesktop_os_release()["VERSION_CODENAME"]
     except (OSError, KeyError):
-        raise ApiFailure(
-            "/etc/os-release does not name a Debian release, so no base image can be made."
-        ) from None
+        raise ApiFailure("/etc/os-release does not name a Debian release, so no base image can be made.") from None

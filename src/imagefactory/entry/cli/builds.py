@@ -28,22 +28,14 @@ app = typer.Typer(no_args_is_help=True, help="Builds.")
 
 BuildId = Annotated[str, typer.Argument(metavar="BUILD", help="Id of the build, from `build list`.")]
 Project = Annotated[str, typer.Argument(help="Slug or id; may be left out where you have one project.")]
-DockerfileOption = Annotated[
-    Path | None, typer.Option(help="Build this Dockerfile; with --archive, over that source.")
-]
-ArchiveOption = Annotated[
-    Path | None, typer.Option(help="Upload and build this .tar, .tar.gz, .tar.xz or .zip.")
-]
+DockerfileOption = Annotated[Path | None, typer.Option(help="Build this Dockerfile; with --archive, over that source.")]
+ArchiveOption = Annotated[Path | None, typer.Option(help="Upload and build this .tar, .tar.gz, .tar.xz or .zip.")]
 RefOption = Annotated[str, typer.Option(help="Branch, tag or commit of the project's repository.")]
 TagOption = Annotated[list[str] | None, typer.Option(help="Tag of the image; repeat for more.")]
-ArgOption = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=VALUE", help="Build argument; repeat for more.")
-]
+ArgOption = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Build argument; repeat for more.")]
 SecretOption = Annotated[list[str] | None, typer.Option(help="Name of a project secret to hand in; repeat.")]
 NameOption = Annotated[str, typer.Option(help="Name of the build, for people.")]
-FollowOption = Annotated[
-    bool, typer.Option("--follow", "-f", help="Show the log until the build has finished.")
-]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until the build has finished.")]
 
 
 def _project(client: Client, asked: str) -> str:
@@ -152,9 +144,7 @@ def _after(client: Client, build: dict[str, Any], *, follow_it: bool, as_json: b
         # With --json standard output is for the answer alone, so the log goes to standard error.
         done = follow(client, build["id"], LogPrinter(quiet), quiet)
     except KeyboardInterrupt:
-        complain(
-            f"Stopped following; the build goes on. Cancel it with: imagefactory build cancel {build['id']}"
-        )
+        complain(f"Stopped following; the build goes on. Cancel it with: imagefactory build cancel {build['id']}")
         raise typer.Exit(130) from None
     if as_json:
         show_json(done)
@@ -178,14 +168,14 @@ def list_builds(
     """List builds, newest first."""
     cursor = as_uuid(cursor, "build") if cursor else ""
     found = connect().get(
-        "/builds", project=project, status=status, text=text, mine=mine, limit=limit, cursor=cursor
+        "/builds", project=project, status=status.lower(), text=text, mine=mine, limit=limit, cursor=cursor
     )
     if as_json:
         show_json(found)
         return
     rows = [
         (
-            b["number"], b["status"], b["name"], b["created_by_name"], moment(b["created_at"]),
+            b["number"], b["status"].capitalize(), b["name"], b["created_by_name"], moment(b["created_at"]),
             duration(b["started_at"], b["finished_at"]), b["id"],
         )
         for b in found["items"]
@@ -207,7 +197,7 @@ def show(build: BuildId, *, as_json: AsJson = False) -> None:
     failure, image = found["failure"], found["image"]
     show_fields(
         [
-            ("build", found["number"]), ("name", found["name"]), ("status", found["status"]),
+            ("build", found["number"]), ("name", found["name"]), ("status", found["status"].capitalize()),
             ("waits", waiting(found)), ("method", found["method"]), ("ref", found["ref"]),
             ("commit", found["commit"]),
             ("started by", found["created_by_name"]), ("submitted", moment(found["created_at"])),
@@ -227,12 +217,8 @@ def logs(
     build: BuildId,
     *,
     follow_it: FollowOption = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="The log as it is, without numbers and headings.")
-    ] = False,
-    attempt: Annotated[
-        int | None, typer.Option(min=1, max=32_767, help="Which attempt; else the last.")
-    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The log as it is, without numbers and headings.")] = False,
+    attempt: Annotated[int | None, typer.Option(min=1, max=32_767, help="Which attempt; else the last.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the log of a build."""
@@ -284,12 +270,8 @@ def cancel(build: BuildId, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
     else:
-        ended = found["status"] == "Cancelled"
-        say(
-            f"Build {found['number']} is cancelled."
-            if ended
-            else f"Build {found['number']} is being stopped."
-        )
+        ended = found["status"] == "cancelled"
+        say(f"Build {found['number']} is cancelled." if ended else f"Build {found['number']} is being stopped.")
 
 
 @app.command()

@@ -36,7 +36,7 @@ _LONGEST_WAIT: Final = 10.0  # seconds that a Retry-After may hold one try back
 _LIMIT: Final = 64 * 1024 * 1024  # bytes of one answer
 
 
-class ApiFailure(Exception):  # noqa: N818 - reads as what happened
+class ApiFailure(Exception):
     """Something the API refused or could not do: a sentence and the exit status that tells scripts which."""
 
     def __init__(self, message: str, code: int = 1, *, error: str = "") -> None:
@@ -74,9 +74,7 @@ def explain(response: httpx.Response) -> ApiFailure:
         message, details = str(error["message"]), error.get("details") or {}
     except (ValueError, KeyError, TypeError):
         where = urlsplit(str(response.url)).netloc
-        return ApiFailure(
-            f"{where} answered {status} and no reason. Check that this is an Image Factory.", code
-        )
+        return ApiFailure(f"{where} answered {status} and no reason. Check that this is an Image Factory.", code)
     fields = details.get("fields")
     if isinstance(fields, dict):
         message = " ".join([message, *(f"{name}: {' '.join(said)}" for name, said in fields.items())])
@@ -126,9 +124,7 @@ class Client:
         try:
             return response.json()
         except ValueError:
-            raise ApiFailure(
-                f"{self.url} did not answer with JSON. Check that this is an Image Factory.", 1
-            ) from None
+            raise ApiFailure(f"{self.url} did not answer with JSON. Check that this is an Image Factory.", 1) from None
 
     def get(self, path: str, **params: Any) -> Any:
         return self.call("GET", path, params={k: v for k, v in params.items() if v not in (None, "")})
@@ -212,9 +208,7 @@ class Client:
                 if response.status_code != httpx.codes.UNAUTHORIZED:
                     raise explain(response)
                 return False
-            self.session = credentials.Session.from_tokens(
-                self.url, response.json(), tenant=self.session.tenant
-            )
+            self.session = credentials.Session.from_tokens(self.url, response.json(), tenant=self.session.tenant)
             credentials.save(self.session)
         return True
 

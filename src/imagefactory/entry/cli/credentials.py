@@ -20,7 +20,7 @@ DEFAULT_URL: Final = "http://localhost:3000"
 _LARGEST: Final = 64 * 1024
 
 
-class CredentialsUnusable(Exception):  # noqa: N818 - reads as what happened
+class CredentialsUnusable(Exception):
     """The session file or a variable cannot be used; the message says which and what to do."""
 
 
@@ -52,12 +52,7 @@ def check_url(url: str) -> str:
     Raises CredentialsUnusable.
     """
     parts = urlsplit(url)
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.path.strip("/")
-        or "@" in parts.netloc
-    ):
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or "@" in parts.netloc:
         raise CredentialsUnusable(
             f'"{url[:200]}" is not the address of a factory; it looks like https://factory.example.com.'
         )

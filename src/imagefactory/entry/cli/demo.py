@@ -38,18 +38,12 @@ def pack(directory: Path) -> bytes:
     Raises ApiFailure when it is not there or too large.
     """
     if not (directory / "Dockerfile").is_file():
-        raise ApiFailure(
-            f"{directory} holds no Dockerfile. Give the example's directory with --example.", USAGE
-        )
+        raise ApiFailure(f"{directory} holds no Dockerfile. Give the example's directory with --example.", USAGE)
     files = [
-        p
-        for p in sorted(directory.rglob("*"))
-        if p.is_file() and not p.is_symlink() and "__pycache__" not in p.parts
+        p for p in sorted(directory.rglob("*")) if p.is_file() and not p.is_symlink() and "__pycache__" not in p.parts
     ]
     if len(files) > _MOST_FILES or sum(p.stat().st_size for p in files) > _LARGEST:
-        raise ApiFailure(
-            f"{directory} is too large for the demo: at most {_MOST_FILES} files and 16 MiB.", USAGE
-        )
+        raise ApiFailure(f"{directory} is too large for the demo: at most {_MOST_FILES} files and 16 MiB.", USAGE)
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as out, tarfile.open(fileobj=out, mode="w") as tar:
         for path in files:
@@ -74,9 +68,7 @@ def sign_in(settings: Settings) -> tuple[Client, str]:
             # Stored first: an account whose password nobody knows could never be entered again.
             credentials.write_private(place, json.dumps({"email": EMAIL, "password": password}))
         except OSError as error:
-            raise ApiFailure(
-                f"{place} cannot be written: {error.strerror}. Run this as the factory's user."
-            ) from None
+            raise ApiFailure(f"{place} cannot be written: {error.strerror}. Run this as the factory's user.") from None
     try:
         tokens = client.post("/auth/login", {"email": EMAIL, "password": password})
     except ApiFailure as failure:
@@ -97,9 +89,7 @@ def _stored(place: Path) -> str | None:
             f"{place} cannot be read: {error.strerror}. Run this as the factory's user.", REFUSED
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise ApiFailure(
-            f"{place} is damaged. Remove it and use another data directory, or mend it.", USAGE
-        ) from None
+        raise ApiFailure(f"{place} is damaged. Remove it and use another data directory, or mend it.", USAGE) from None
 
 
 def ensure_project(client: Client) -> str:
@@ -133,9 +123,7 @@ def pull_back(settings: Settings, image: dict[str, Any], key: str) -> str:
     tls = settings.public_url.startswith("https://")
     with tempfile.TemporaryDirectory(prefix="if-demo-") as place:
         try:
-            return skopeo.pull(
-                reference, settings.host, Path(place) / "image", password=key, tls=tls, seconds=600
-            )
+            return skopeo.pull(reference, settings.host, Path(place) / "image", password=key, tls=tls, seconds=600)
         except skopeo.CopyFailed as error:
             raise ApiFailure(f"The image was built, but could not be pulled: {error}") from None
 
@@ -171,7 +159,7 @@ def demo(
         complain(f"Stopped following; the build goes on. Watch it at {build['url']}")
         raise typer.Exit(130) from None
     say(verdict(done))
-    if done["status"] != "Succeeded":
+    if done["status"] != "succeeded":
         raise typer.Exit(EXIT[done["status"]])
     _compare(settings, client, done)
     say(f"Build page: {done['url']}")

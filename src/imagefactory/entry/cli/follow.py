@@ -12,13 +12,12 @@ import httpx
 from imagefactory.entry.cli.client import REFUSED, ApiFailure, Client
 from imagefactory.entry.cli.tables import say
 
-FINISHED: Final = frozenset({"Succeeded", "Failed", "Cancelled"})
-EXIT: Final = {"Succeeded": 0, "Failed": 1, "Cancelled": 130}
+_pause = time.sleep  # of this module alone, so that a test can replace it
+FINISHED: Final = frozenset({"succeeded", "failed", "cancelled"})
+EXIT: Final = {"succeeded": 0, "failed": 1, "cancelled": 130}
 
 _POLL: Final = 1.0  # seconds between two looks
-_QUIET: Final = (
-    60.0  # seconds without a byte after which a stream counts as lost; it sends a comment far more often
-)
+_QUIET: Final = 60.0  # seconds without a byte after which a stream counts as lost; it sends a comment far more often
 _RECONNECTS: Final = 5  # streams in a row that ended without a new line, before polling takes over
 _LARGEST_EVENT: Final = 32 * 1024 * 1024  # characters
 
@@ -53,9 +52,7 @@ def parse_events(lines: Iterator[str]) -> Iterator[Event]:
             data.append(value)
             length += len(value)
             if length > _LARGEST_EVENT:
-                raise ApiFailure(
-                    "The stream sent an event that is too large. Read the log with `build logs` instead."
-                )
+                raise ApiFailure("The stream sent an event that is too large. Read the log with `build logs` instead.")
 
 
 class LogPrinter:
@@ -69,13 +66,11 @@ class LogPrinter:
         if stage != self._stage:
             self._stage = stage
             self._write(f"== {stage} ==")
-        mark = "!" if stream == "stderr" else " "
+        mark = {"err": "!", "note": "*"}.get(stream, " ")
         self._write(f"{number:>6}{mark} {text}")
 
 
-def follow_log(
-    client: Client, build_id: str, attempt: int | None, show: Callable[[Line], None], after: int = 0
-) -> int:
+def follow_log(client: Client, build_id: str, attempt: int | None, show: Callable[[Line], None], after: int = 0) -> int:
     """Show the log of an attempt until it ends and return the number of its last line.
 
     The live stream is preferred; where it does not answer, the log is polled.
@@ -96,14 +91,12 @@ def follow_log(
                 elif event.kind == "denied":
                     _denied(client, event.data)
         except ValueError:
-            raise ApiFailure(
-                "The stream sent something that is not JSON. Check that nothing rewrites it."
-            ) from None
+            raise ApiFailure("The stream sent something that is not JSON. Check that nothing rewrites it.") from None
         except ApiFailure as failure:
             if failure.code == REFUSED:
                 raise
         idle = 0 if last > before else idle + 1
-        time.sleep(min(0.2 * 2**idle, 3.0))
+        _pause(min(0.2 * 2**idle, 3.0))
     return _poll_log(client, build_id, attempt, show, last)
 
 
@@ -111,9 +104,7 @@ def _events(client: Client, build_id: str, attempt: int | None, last: int) -> It
     """Yield the events of one connection; None alone when the stream is not to be had."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last)} if last else {})
     params = {"attempt": attempt} if attempt else None
-    with client.stream(
-        f"/builds/{build_id}/logs/stream", headers=headers, params=params, quiet=_QUIET
-    ) as response:
+    with client.stream(f"/builds/{build_id}/logs/stream", headers=headers, params=params, quiet=_QUIET) as response:
         kind = response.headers.get("Content-Type", "")
         if response.status_code != httpx.codes.OK or not kind.startswith("text/event-stream"):
             yield None
@@ -139,9 +130,7 @@ def _show_new(lines: Sequence[Line], last: int, show: Callable[[Line], None]) ->
     return last
 
 
-def _poll_log(
-    client: Client, build_id: str, attempt: int | None, show: Callable[[Line], None], last: int
-) -> int:
+def _poll_log(client: Client, build_id: str, attempt: int | None, show: Callable[[Line], None], last: int) -> int:
     over = False
     while True:
         answer = client.get(f"/builds/{build_id}/logs", attempt=attempt, after=last)
@@ -151,17 +140,11 @@ def _poll_log(
             return last
         if not answer["lines"]:
             build = client.get(f"/builds/{build_id}")
-            over = (
-                build["status"] in FINISHED
-                or 0 < (attempt or 0) < build["attempts"]
-                or build["status"] == "Queued"
-            )
-            time.sleep(_POLL)
+            over = build["status"] in FINISHED or 0 < (attempt or 0) < build["attempts"] or build["status"] == "queued"
+            _pause(_POLL)
 
 
-def follow(
-    client: Client, build_id: str, show: Callable[[Line], None], note: Callable[[str], None]
-) -> dict[str, Any]:
+def follow(client: Client, build_id: str, show: Callable[[Line], None], note: Callable[[str], None]) -> dict[str, Any]:
     """Follow a build through all its attempts until it has finished, and return it.
 
     Raises ApiFailure.
@@ -169,7 +152,7 @@ def follow(
     followed, noted = 0, ""
     while True:
         build: dict[str, Any] = client.get(f"/builds/{build_id}")
-        if build["attempts"] > followed and build["status"] not in {"Queued", "Draft"}:
+        if build["attempts"] > followed and build["status"] not in {"queued", "draft"}:
             followed = build["attempts"]
             if followed > 1:
                 note(f"Attempt {followed}.")
@@ -177,18 +160,18 @@ def follow(
             continue
         if build["status"] in FINISHED:
             return build
-        if build["status"] == "Draft":
+        if build["status"] == "draft":
             raise ApiFailure("This build is a draft and was not started.", 5)
         text = waiting(build)
         if text != noted and (noted := text):
             note(text)
-        time.sleep(_POLL)
+        _pause(_POLL)
 
 
 def waiting(build: dict[str, Any]) -> str:
     """Return the sentence that says what a queued build waits for; empty for any other."""
     place = build.get("waits")
-    if build["status"] != "Queued" or not place:
+    if build["status"] != "queued" or not place:
         return ""
     reason = f" {place['reason']}" if place["reason"] else ""
     return f"Queued: {place['ahead']} ahead, {place['running']} of {place['limit']} running.{reason}"
@@ -197,7 +180,7 @@ def waiting(build: dict[str, Any]) -> str:
 def verdict(build: dict[str, Any]) -> str:
     """Return the sentences that end a followed build."""
     failure, image = build.get("failure") or {}, build.get("image") or {}
-    parts = [f"Build {build['number']}: {build['status']}."]
+    parts = [f"Build {build['number']}: {build['status'].capitalize()}."]
     if failure.get("message"):
         parts.append(str(failure["message"]))
     if image.get("digest"):

@@ -29,9 +29,7 @@ def list_images(
     if as_json:
         show_json(found)
         return
-    show_table(
-        ("image", "digest", "size", "tags", "pushed"), map(_row, found["items"]), empty="No image yet."
-    )
+    show_table(("image", "digest", "size", "tags", "pushed"), map(_row, found["items"]), empty="No image yet.")
     if found["next_cursor"]:
         say(f"More: --cursor {found['next_cursor']}")
 

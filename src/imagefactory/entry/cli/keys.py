@@ -18,9 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="API keys, for programs and for doc
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     *,
-    scope: Annotated[
-        list[str] | None, typer.Option(help="A permission it carries; repeat. Else all you have.")
-    ] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="A permission it carries; repeat. Else all you have.")] = None,
     days: Annotated[int, typer.Option(min=-1, max=10_000, help="Days until it ends.")] = 90,
     as_json: AsJson = False,
 ) -> None:
@@ -29,9 +27,7 @@ def create(
     if as_json:
         show_json(made)
         return
-    complain(
-        f"Key {made['name']} ({made['id']}) works until {moment(made['expires_at'])}. It is not shown again."
-    )
+    complain(f"Key {made['name']} ({made['id']}) works until {moment(made['expires_at'])}. It is not shown again.")
     say(made["key"])
 
 

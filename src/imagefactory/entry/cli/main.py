@@ -24,9 +24,7 @@ from imagefactory.kernel import env
 NOT_RUNNING = 3  # as in the LSB's status codes
 BAD_SETTINGS = 2
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Image Factory: build, check and hand out images."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Image Factory: build, check and hand out images.")
 out, err = Console(), Console(stderr=True)
 
 # Commands over the API: (module beside this one, name of the group; empty for commands at the top).
@@ -80,9 +78,7 @@ def _site(*, create: bool = False) -> Any:
 @app.command()
 def up(
     *,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay until stopped, as under systemd.")
-    ] = False,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay until stopped, as under systemd.")] = False,
 ) -> None:
     """Start the factory on this machine and wait until it answers. A second `up` changes nothing."""
     from imagefactory.adapters.postgres.errors import PostgresError
@@ -141,14 +137,8 @@ def status() -> None:
         _fail(error)
     if not running:
         left = len(stop.orphans(site))
-        more = (
-            f" A killed supervisor left {left} processes, which the next `up` or `down` stops."
-            if left
-            else ""
-        )
-        _fail(
-            f"The factory in {site.data} is not running. Start it with `imagefactory up`.{more}", NOT_RUNNING
-        )
+        more = f" A killed supervisor left {left} processes, which the next `up` or `down` stops." if left else ""
+        _fail(f"The factory in {site.data} is not running. Start it with `imagefactory up`.{more}", NOT_RUNNING)
     table = Table(box=None, pad_edge=False)
     for column in ("process", "state", "pid", "since", "restarts", "what for"):
         table.add_column(column, overflow="fold")

@@ -76,9 +76,7 @@ def list_projects(
     if as_json:
         show_json(found)
         return
-    rows = [
-        (p["slug"], p["name"], p["source_kind"] or "none", moment(p["updated_at"])) for p in found["items"]
-    ]
+    rows = [(p["slug"], p["name"], p["source_kind"] or "none", moment(p["updated_at"])) for p in found["items"]]
     show_table(
         ("project", "name", "source", "changed"),
         rows,
@@ -93,9 +91,7 @@ def list_projects(
 def create(
     name: Annotated[str, typer.Argument(help="Name for people.")],
     *,
-    slug: Annotated[
-        str, typer.Option(help="Short name in addresses and images; else made of the name.")
-    ] = "",
+    slug: Annotated[str, typer.Option(help="Short name in addresses and images; else made of the name.")] = "",
     description: Annotated[str, typer.Option(help="What it is.")] = "",
     as_json: AsJson = False,
 ) -> None:

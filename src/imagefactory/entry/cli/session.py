@@ -14,9 +14,7 @@ from imagefactory.entry.cli.tables import say, show_fields, show_json
 app = typer.Typer(no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answers.")]
-_A_DAY_FAR_AWAY = (
-    4_102_444_800.0  # 2100-01-01: an API key's end is the API's business, not the session file's
-)
+_A_DAY_FAR_AWAY = 4_102_444_800.0  # 2100-01-01: an API key's end is the API's business, not the session file's
 
 
 def read_secret(what: str) -> str:
@@ -37,9 +35,7 @@ def read_secret(what: str) -> str:
 @told
 def login(
     *,
-    url: Annotated[
-        str, typer.Option(help="Address of the factory; else IMAGEFACTORY_URL, or the last one.")
-    ] = "",
+    url: Annotated[str, typer.Option(help="Address of the factory; else IMAGEFACTORY_URL, or the last one.")] = "",
     email: Annotated[str, typer.Option(help="E-mail address; asked for when left out.")] = "",
     tenant: Annotated[str, typer.Option(help="Tenant to work in, where you belong to several.")] = "",
     token_stdin: Annotated[

@@ -119,6 +119,6 @@ def size(count: int) -> str:
 def stage_rows(stages: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
     """Return the table rows of a build's stages."""
     return [
-        (s["name"], s["status"], duration(s.get("started_at"), s.get("finished_at")), s.get("message", ""))
+        (s["name"], s["status"].capitalize(), duration(s.get("started_at"), s.get("finished_at")), s.get("message", ""))
         for s in stages
     ]

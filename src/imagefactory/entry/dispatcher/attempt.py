@@ -62,7 +62,9 @@ _END_CODES = {
 class Attempt:
     """Runs one claimed build on the calling thread. `cancel` and `abandon` may be called from others."""
 
-    def __init__(self, claim: Claim, executor: Executor, store: LogStore, notifier: LogNotifier, settings: Settings) -> None:
+    def __init__(
+        self, claim: Claim, executor: Executor, store: LogStore, notifier: LogNotifier, settings: Settings
+    ) -> None:
         self.claim, self._executor, self._settings = claim, executor, settings
         self._store, self._notifier = store, notifier
         self._cancelled, self._abandoned = threading.Event(), threading.Event()
@@ -129,7 +131,11 @@ class Attempt:
             self._end(writer, BuildStatus.SUCCEEDED, None, image)
 
     def _end(
-        self, writer: LogWriter, status: BuildStatus, failure: Failure | None, image: Mapping[str, Any] | None = None
+        self,
+        writer: LogWriter,
+        status: BuildStatus,
+        failure: Failure | None,
+        image: Mapping[str, Any] | None = None,
     ) -> None:
         if self._abandoned.is_set():
             return
@@ -191,7 +197,9 @@ class Attempt:
             bases = fetch_bases(written, work, slug, workspace, settings)
             for base in bases:
                 writer.note(f"Base {base.written} is {base.digest}")
-            execution.set_facts(claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit})
+            execution.set_facts(
+                claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit}
+            )
         facts = Facts(
             network=manifest.network or settings.build_network, bases=bases, commit=fetched.commit,
             commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
@@ -202,7 +210,13 @@ class Attempt:
             _write_secrets(workspace, secrets)
             mark_credentials_used(claim.project_id, sorted(secrets))
             method.prepare(manifest, workspace)
-            self._build(method.plan(manifest, workspace, facts), manifest, workspace, method.progress(manifest, workspace), writer)
+            self._build(
+                method.plan(manifest, workspace, facts),
+                manifest,
+                workspace,
+                method.progress(manifest, workspace),
+                writer,
+            )
         with self._in_stage("publish", writer):
             path = image_path(slug, project.slug, manifest.image)
             return publish(claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit)
@@ -229,7 +243,12 @@ class Attempt:
             writer.note("No complaints.")
 
     def _build(
-        self, steps: Sequence[Step], manifest: Manifest, workspace: Path, progress: ProgressReader, writer: LogWriter
+        self,
+        steps: Sequence[Step],
+        manifest: Manifest,
+        workspace: Path,
+        progress: ProgressReader,
+        writer: LogWriter,
     ) -> None:
         s, limits = self._settings, manifest.limits
         plan = Plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagefactory.domain.builds.services.execution import Failure
 
 
-class StageFailed(Exception):  # noqa: N818 - reads as what happened
+class StageFailed(Exception):
     """The build fails with this reason."""
 
     def __init__(self, failure: Failure) -> None:
@@ -13,9 +13,9 @@ class StageFailed(Exception):  # noqa: N818 - reads as what happened
         self.failure = failure
 
 
-class Cancelled(Exception):  # noqa: N818 - reads as what happened
+class Cancelled(Exception):
     """Someone asked to cancel, and the build stopped."""
 
 
-class NotDispatched(Exception):  # noqa: N818 - reads as what happened
+class NotDispatched(Exception):
     """The host could not start it; the build goes back to the queue."""

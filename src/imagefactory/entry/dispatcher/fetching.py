@@ -111,7 +111,11 @@ def fetch_bases(written: list[str], work: Work, tenant: str, workspace: Path, se
 
 
 def _unknown(text: str) -> Failure:
-    return Failure("unknown_base_image", _STAGE, f"There is no base image {text}, or you may not pull it. Check the FROM line.")
+    return Failure(
+        "unknown_base_image",
+        _STAGE,
+        f"There is no base image {text}, or you may not pull it. Check the FROM line.",
+    )
 
 
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:

@@ -31,7 +31,9 @@ REAP_SECONDS = 5.0
 class Host:
     """Runs until `stop` is called; then it claims nothing new and waits a while for what runs."""
 
-    def __init__(self, name: str, executor: Executor, store: LogStore, notifier: LogNotifier, settings: Settings) -> None:
+    def __init__(
+        self, name: str, executor: Executor, store: LogStore, notifier: LogNotifier, settings: Settings
+    ) -> None:
         self.name, self._executor, self._settings = name, executor, settings
         self._store, self._notifier = store, notifier
         self._incarnation, self._started = uuid.uuid4(), now()
@@ -49,9 +51,7 @@ class Host:
             ("heartbeat", self._heartbeat, max(1.0, self._settings.lease_seconds / 5)),
             ("reaper", self._reap, REAP_SECONDS),
         )
-        threads = [
-            threading.Thread(target=self._every, args=loop, name=loop[0], daemon=True) for loop in loops
-        ]
+        threads = [threading.Thread(target=self._every, args=loop, name=loop[0], daemon=True) for loop in loops]
         threads.append(threading.Thread(target=self._listen, name="listener", daemon=True))
         self._first_steps()
         for thread in threads:

@@ -51,7 +51,13 @@ def publish(
         password = issuer().issue_grant("dispatcher", path, ["pull", "push"])
         try:
             digest = push(
-                layout, manifest.tags[0], f"{reference}:{tag}", settings.host, password=password, tls=tls, seconds=900
+                layout,
+                manifest.tags[0],
+                f"{reference}:{tag}",
+                settings.host,
+                password=password,
+                tls=tls,
+                seconds=900,
             )
         except CopyFailed as error:
             if error.code == "unreachable":
@@ -60,7 +66,12 @@ def publish(
         log.note(f"Pushed {reference}:{tag} as {digest}")
     if digest != image.digest:
         raise StageFailed(
-            Failure("push_failed", _STAGE, f"The registry holds {digest}, but {image.digest} was built.", "operator")
+            Failure(
+                "push_failed",
+                _STAGE,
+                f"The registry holds {digest}, but {image.digest} was built.",
+                "operator",
+            )
         )
     published = Published(
         path, digest, image.media_type, image.size_bytes, [image.platform], dict(image.config.get("config") or {}),
@@ -72,7 +83,12 @@ def publish(
     }  # fmt: skip
     who = actors.Actor(actors.ActorKind.SYSTEM, work.created_by_name or "dispatcher")
     record_image(
-        who, tenant_id=claim.tenant_id, project_id=claim.project_id, published=published, tags=manifest.tags, origin=origin
+        who,
+        tenant_id=claim.tenant_id,
+        project_id=claim.project_id,
+        published=published,
+        tags=manifest.tags,
+        origin=origin,
     )
     return {
         "path": path, "reference": reference, "digest": digest, "tags": list(manifest.tags),

@@ -27,7 +27,10 @@ def client_address(request: HttpRequest) -> str:
 def anonymous(request: HttpRequest) -> Actor:
     """Return the actor of someone who has not said who they are; for sign-in and sign-up."""
     return Actor(
-        ActorKind.USER, "someone", request_id=getattr(request, "request_id", ""), address=client_address(request)
+        ActorKind.USER,
+        "someone",
+        request_id=getattr(request, "request_id", ""),
+        address=client_address(request),
     )
 
 

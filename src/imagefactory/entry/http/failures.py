@@ -107,9 +107,10 @@ class FailureMiddleware:
         if isinstance(error, OperationalError):
             log.warning("database away: %s", error)
             return answer(
-                request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
+                request,
+                Unavailable("The database does not answer just now. Nothing was changed; try again shortly."),
             )
-        log.exception("unexpected error at %s %s", request.method, request.path)
+        log.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
         return answer(
             request,
             FactoryError(

@@ -27,7 +27,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         app.with_connector(app.connector.get_worker_connector()).run_worker(  # type: ignore[attr-defined]
-            concurrency=4, fetch_job_polling_interval=2.0, shutdown_graceful_timeout=20, install_signal_handlers=True
+            concurrency=4,
+            fetch_job_polling_interval=2.0,
+            shutdown_graceful_timeout=20,
+            install_signal_handlers=True,
         )
     except KeyboardInterrupt:
         pass

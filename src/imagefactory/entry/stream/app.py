@@ -108,9 +108,7 @@ class StreamApp:
         elif request.path in {"/live", "/live/"}:
             kind = "live"
         if kind is None:
-            await sse.refuse(
-                send, 404, "not_found", "There is no such event stream. Check the address.", request_id
-            )
+            await sse.refuse(send, 404, "not_found", "There is no such event stream. Check the address.", request_id)
         elif request.method != "GET":
             text = f"An event stream is read with GET, not {request.method[:16]}."
             await sse.refuse(send, 405, "method_not_allowed", text, request_id, {"allow": "GET"})
@@ -243,7 +241,7 @@ class StreamApp:
             hub.readers.discard(connection)
 
 
-class Denied(Exception):  # noqa: N818 - an answer of web, not a mistake
+class Denied(Exception):
     """Web took the right back while the stream was open."""
 
     def __init__(self, refusal: Refusal) -> None:

@@ -44,7 +44,7 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class GrantsUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class GrantsUnavailable(Exception):
     """Web did not answer. The message is a sentence."""
 
 
@@ -112,17 +112,13 @@ class HttpGrants:
         if ask.request_id:
             headers["x-request-id"] = ask.request_id
         try:
-            reply = await self._client.get(
-                "/internal/stream-grant", params={"path": ask.path}, headers=headers
-            )
+            reply = await self._client.get("/internal/stream-grant", params={"path": ask.path}, headers=headers)
         except httpx.HTTPError as error:
             raise GrantsUnavailable(
                 "The factory's web process does not answer right now; try again in a moment."
             ) from error
         if reply.status_code in {400, 401, 403, 404, 428, 429}:
-            kept = tuple(
-                (n, reply.headers[n]) for n in ("retry-after", "www-authenticate") if n in reply.headers
-            )
+            kept = tuple((n, reply.headers[n]) for n in ("retry-after", "www-authenticate") if n in reply.headers)
             return Refusal(reply.status_code, reply.content, kept)
         try:
             if reply.status_code == 200:
@@ -145,7 +141,7 @@ class FakeGrants:
         self.decide = decide
         self.asked = 0
 
-    async def ask(self, ask: Ask, *, fresh: bool = False) -> Grant | Refusal:  # noqa: ARG002 - never cached
+    async def ask(self, ask: Ask, *, fresh: bool = False) -> Grant | Refusal:
         self.asked += 1
         return self.decide(ask)
 

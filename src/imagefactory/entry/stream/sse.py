@@ -31,7 +31,7 @@ def event(kind: str, data: object, event_id: str | int | None = None) -> bytes:
     return b"%sevent: %s\ndata: %s\n\n" % (head, kind.encode(), orjson.dumps(data))
 
 
-class Gone(Exception):  # noqa: N818 - the client went away; nothing is wrong
+class Gone(Exception):
     """The client is not there any more, or does not read."""
 
 

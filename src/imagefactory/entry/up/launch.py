@@ -66,9 +66,7 @@ def main() -> int:
     if name in {"worker", "dispatcher"}:
         fresh_socket.end_leftovers()
     if name not in MODULES:
-        sys.stderr.write(
-            f"There is no process {name!r} to launch; there are postgres, {', '.join(MODULES)}.\n"
-        )
+        sys.stderr.write(f"There is no process {name!r} to launch; there are postgres, {', '.join(MODULES)}.\n")
         return BAD_SETTINGS
     sys.argv = [f"imagefactory-{name}", *(_helper_arguments(settings) if name == "helper" else [])]
     code = importlib.import_module(MODULES[name]).main()

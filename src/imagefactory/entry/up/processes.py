@@ -45,9 +45,7 @@ def table(site: Site) -> list[Process]:
         _front_door(site),
     ]
     if not settings.database_url:
-        found.append(
-            Process("postgres", "the database", _launch("postgres"), 10, stop_signal="INT", stop_seconds=30)
-        )
+        found.append(Process("postgres", "the database", _launch("postgres"), 10, stop_signal="INT", stop_seconds=30))
     helper = _helper()
     if helper is not None:
         found.append(helper)
@@ -85,9 +83,7 @@ def environment(site: Site) -> dict[str, str]:
     }
     if path := kept.get("PYTHONPATH"):
         # Children start in the root directory.
-        kept["PYTHONPATH"] = os.pathsep.join(
-            str(Path(part).absolute()) for part in path.split(os.pathsep) if part
-        )
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in path.split(os.pathsep) if part)
     home = str(site.data) if site.account else os.environ.get("HOME", str(site.data))
     return {
         "LANG": "C.UTF-8",

@@ -41,9 +41,7 @@ def configuration(site: Site, secret: str) -> str:
             "filesystem": {"rootdirectory": str(site.data / "registry"), "maxthreads": 100},
             "cache": {"blobdescriptor": "inmemory"},
             "delete": {"enabled": True},
-            "maintenance": {
-                "uploadpurging": {"enabled": True, "age": "168h", "interval": "24h", "dryrun": False}
-            },
+            "maintenance": {"uploadpurging": {"enabled": True, "age": "168h", "interval": "24h", "dryrun": False}},
         },
         "http": {
             "net": "unix",

@@ -144,9 +144,7 @@ def _check_version(data: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StartError(
-            f"Cannot read the data directory {data}: {error.strerror}. Start as its owner."
-        ) from error
+        raise StartError(f"Cannot read the data directory {data}: {error.strerror}. Start as its owner.") from error
     if not text.isdigit():
         raise StartError(
             f"{data / 'VERSION'} should hold a number and holds {text[:40]!r}. Is {data} really the data "

@@ -81,9 +81,7 @@ def _warn(warn: Callable[[str], None]) -> None:
                 "install sudo; each build's record says which isolation it had."
             )
         case "sudo":
-            if subprocess.run(
-                ["sudo", "-n", "true"], check=False, capture_output=True, timeout=10
-            ).returncode:
+            if subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True, timeout=10).returncode:
                 warn(
                     "sudo asks for a password, so the runner helper cannot start and builds run DEGRADED, "
                     "without a jail. "

@@ -40,9 +40,7 @@ def down(site: Site, say: Callable[[str], None]) -> bool:
         ran = embedded.stop(site.data) or ran
     _tidy(site)
     if orphans(site):
-        raise StartError(
-            f"Some processes of {site.data} are still there. Run `imagefactory down` as their owner."
-        )
+        raise StartError(f"Some processes of {site.data} are still there. Run `imagefactory down` as their owner.")
     return ran
 
 

@@ -31,9 +31,7 @@ def _kept() -> list[str]:
 def user_side() -> int:
     """Start the root side and wait for it; a signal or this process's end closes the pipe."""
     if helper_mode() != "sudo":
-        sys.stderr.write(
-            "The runner helper needs root and sudo is not installed; builds run degraded without it.\n"
-        )
+        sys.stderr.write("The runner helper needs root and sudo is not installed; builds run degraded without it.\n")
         return _SUDO_REFUSED
     owner = f"IMAGEFACTORY_HELPER_FOR={os.getuid()}:{os.getgid()}"
     command = [

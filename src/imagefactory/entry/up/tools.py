@@ -116,19 +116,9 @@ def kernel() -> dict[str, str]:
         groups = "none: builds run without limits; mount /sys/fs/cgroup"
     most = _number("/proc/sys/user/max_user_namespaces")
     clone = _number("/proc/sys/kernel/unprivileged_userns_clone", 1)
-    spaces = (
-        "yes"
-        if most and clone
-        else "no: builds cannot be unprivileged; sysctl user.max_user_namespaces=15000"
-    )
-    known = (
-        Path("/proc/filesystems").read_text(encoding="ascii") if Path("/proc/filesystems").exists() else ""
-    )
-    overlay = (
-        "yes"
-        if "\toverlay\n" in known
-        else "not loaded: builds copy layers, which is slower; modprobe overlay"
-    )
+    spaces = "yes" if most and clone else "no: builds cannot be unprivileged; sysctl user.max_user_namespaces=15000"
+    known = Path("/proc/filesystems").read_text(encoding="ascii") if Path("/proc/filesystems").exists() else ""
+    overlay = "yes" if "\toverlay\n" in known else "not loaded: builds copy layers, which is slower; modprobe overlay"
     return {"control groups": groups, "user namespaces": spaces, "overlay file system": overlay}
 
 

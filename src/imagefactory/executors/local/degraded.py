@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 
-class DegradedRefused(Exception):  # noqa: N818 - reads as what happened
+class DegradedRefused(Exception):
     """This process may not start a helper without its walls. The message says what to do."""
 
 
@@ -24,9 +24,7 @@ def degraded_helper(*, socket: Path, builds: Path, python: str = sys.executable)
     Raises DegradedRefused as root: buildah must never run as the host's root.
     """
     if os.geteuid() == 0:
-        raise DegradedRefused(
-            "Builds never run as root. Start the runner helper itself as root, without --degraded."
-        )
+        raise DegradedRefused("Builds never run as root. Start the runner helper itself as root, without --degraded.")
     namespaces = [
         "--user",
         "--map-root-user",

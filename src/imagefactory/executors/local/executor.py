@@ -59,9 +59,7 @@ class LocalExecutor:
             except OSError as error:
                 raise ExecutorUnavailable(f"The runner helper stopped answering: {error}.") from None
         if frame is None:
-            raise ExecutorUnavailable(
-                "The runner helper closed the connection; this user may not be its client."
-            )
+            raise ExecutorUnavailable("The runner helper closed the connection; this user may not be its client.")
         answer: dict[str, Any] = json.loads(frame[1])
         if not answer.get("ok"):
             raise _refusal(answer)
@@ -83,9 +81,7 @@ class LocalExecutor:
                 {
                     "op": "run",
                     "id": plan.execution_id,
-                    "commands": [
-                        {"argv": list(c.argv), "env": dict(c.env), "cwd": c.cwd} for c in plan.commands
-                    ],
+                    "commands": [{"argv": list(c.argv), "env": dict(c.env), "cwd": c.cwd} for c in plan.commands],
                     "limits": {
                         "cpus": limits.cpus,
                         "memory_mib": limits.memory_mib,

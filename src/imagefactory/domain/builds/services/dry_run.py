@@ -12,9 +12,9 @@ from imagefactory.domain.builds.selectors import live_slots
 from imagefactory.domain.builds.services.submit import effective_manifest
 from imagefactory.domain.identity.permissions import Capability
 from imagefactory.domain.identity.policies import require_capability
-from imagefactory.domain.images.selectors import get_image, registry_access
 from imagefactory.domain.images.errors import ImageNotFound
 from imagefactory.domain.images.policies import LIBRARY
+from imagefactory.domain.images.selectors import get_image, registry_access
 from imagefactory.domain.projects.selectors import ProjectView, get_project
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -97,12 +97,23 @@ def _dockerfile(actor: Actor, manifest: Manifest) -> Iterator[Check]:
     )
     text = manifest.dockerfile.inline
     if text is None:
-        yield Check("Dockerfile", "warn", "It is read from the source when the build runs, and checked then, before anything is built.")
+        yield Check(
+            "Dockerfile",
+            "warn",
+            "It is read from the source when the build runs, and checked then, before anything is built.",
+        )
         return
-    found = [f for f in lint_dockerfile(text, manifest, manifest.network or env.get().build_network) if f.level != "info"]
+    found = [
+        f for f in lint_dockerfile(text, manifest, manifest.network or env.get().build_network) if f.level != "info"
+    ]
     for f in found:
         where = f"Line {f.line}: " if f.line else ""
-        yield Check("Dockerfile", "fail" if f.level == "error" else "warn", where + f.message, "Change the Dockerfile.")
+        yield Check(
+            "Dockerfile",
+            "fail" if f.level == "error" else "warn",
+            where + f.message,
+            "Change the Dockerfile.",
+        )
     if not found:
         yield Check("Dockerfile", "pass", "No complaints.")
     parsed = parse_dockerfile(text, manifest.build_args)
@@ -117,15 +128,29 @@ def _base(actor: Actor, written: str, line: int) -> Check:
     except ReferenceInvalid as error:
         return Check("Base image", "fail", f"Line {line}: {error}", "Correct the reference.")
     if reference.host != env.get().host:
-        return Check("Base image", "warn", f"{reference} comes from {reference.host}; whether it can be read shows when the build runs.")
+        return Check(
+            "Base image",
+            "warn",
+            f"{reference} comes from {reference.host}; whether it can be read shows when the build runs.",
+        )
     if "pull" not in registry_access(actor, reference.repository):
-        return Check("Base image", "fail", f"Line {line}: there is no image {reference}, or you may not pull it.", "Choose an image of your tenant or of the library.")
+        return Check(
+            "Base image",
+            "fail",
+            f"Line {line}: there is no image {reference}, or you may not pull it.",
+            "Choose an image of your tenant or of the library.",
+        )
     if reference.repository.startswith(f"{LIBRARY}/"):
         return Check("Base image", "pass", f"{reference} is a base image of this factory.")
     try:
         get_image(actor, reference.repository)
     except ImageNotFound:
-        return Check("Base image", "fail", f"Line {line}: nothing was pushed to {reference.name} yet.", "Build or push it first.")
+        return Check(
+            "Base image",
+            "fail",
+            f"Line {line}: nothing was pushed to {reference.name} yet.",
+            "Build or push it first.",
+        )
     return Check("Base image", "pass", f"{reference} is an image of your tenant.")
 
 
@@ -142,8 +167,20 @@ def image_path(tenant_slug: str, project_slug: str, image: str) -> str:
 def _workers() -> Check:
     slots = live_slots()
     if slots is None:
-        return Check("Worker", "warn", "No build worker is connected; the build waits until one is.", "An operator can start one with `imagefactory up`.", "operator")
+        return Check(
+            "Worker",
+            "warn",
+            "No build worker is connected; the build waits until one is.",
+            "An operator can start one with `imagefactory up`.",
+            "operator",
+        )
     running, total = slots
     if running >= total:
-        return Check("Worker", "warn", f"All {total} places of the build workers are taken; the build waits in the queue.", "", "operator")
+        return Check(
+            "Worker",
+            "warn",
+            f"All {total} places of the build workers are taken; the build waits in the queue.",
+            "",
+            "operator",
+        )
     return Check("Worker", "pass", f"{total - running} of {total} places are free.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
 from imagefactory.domain.builds.models import Build, Execution, Stage, UsageSample, Worker
 from imagefactory.domain.builds.queue import Claim, end_build, release, requeue
@@ -19,7 +20,6 @@ from imagefactory.kernel import actor as actors
 from imagefactory.kernel import pg
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
-from imagefactory.domain.builds import events
 
 LIVE = "live"
 MAX_DISPATCH_FAILURES = 20
@@ -192,14 +192,16 @@ def give_back(claim: Claim, reason: str) -> None:
     """
     with transaction.atomic():
         _write(claim, status=ExecutionStatus.FAILED, finished_at=now(), reason=reason[:1000])
-        Stage.objects.filter(execution_id=claim.execution_id, status__in=[StageStatus.WAITING, StageStatus.RUNNING]).update(
-            status=StageStatus.SKIPPED
-        )
+        Stage.objects.filter(
+            execution_id=claim.execution_id, status__in=[StageStatus.WAITING, StageStatus.RUNNING]
+        ).update(status=StageStatus.SKIPPED)
         build = Build.objects.get(id=claim.build_id)
         release(claim.tenant_id)
         emit(
             actors.system("dispatcher"),
-            events.DispatchFailed(build.tenant_id, build.project_id, build.id, build.number, claim.execution_id, reason),
+            events.DispatchFailed(
+                build.tenant_id, build.project_id, build.id, build.number, claim.execution_id, reason
+            ),
             correlation_id=str(build.id),
         )
         failures = build.dispatch_failures + 1

@@ -65,7 +65,8 @@ def _with_project_source(actor: Actor, project: ProjectView, document: dict[str,
         document.setdefault("dockerfile", {"inline": source["dockerfile_text"]})
     else:
         raise ManifestInvalid.one(
-            "source", "the project has no source yet. Set a repository in its settings, or give an inline Dockerfile."
+            "source",
+            "the project has no source yet. Set a repository in its settings, or give an inline Dockerfile.",
         )
     if source.get("dockerfile"):
         document.setdefault("dockerfile", source["dockerfile"])
@@ -131,13 +132,13 @@ def submit_build(
     return get_build(actor, build.id)
 
 
-def _same_request(
-    actor: Actor, key: str, asked: Mapping[str, Any], project_id: uuid.UUID
-) -> BuildDetail | None:
-    row = Build.objects.filter(tenant_id=actor.tenant_id, created_by_id=actor.user_id, idempotency_key=key).first()
+def _same_request(actor: Actor, key: str, asked: Mapping[str, Any], project_id: uuid.UUID) -> BuildDetail | None:
+    row = Build.objects.filter(tenant_id=actor.tenant, created_by_id=actor.user_id, idempotency_key=key).first()
     if row is None:
         return None
-    same = row.project_id == project_id and all(row.manifest.get(k) == v for k, v in asked.items() if k in {"name", "tags"})
+    same = row.project_id == project_id and all(
+        row.manifest.get(k) == v for k, v in asked.items() if k in {"name", "tags"}
+    )
     if not same:
         raise Conflict("This Idempotency-Key was used for a different build. Use a new key for a new request.")
     return get_build(actor, row.id)
@@ -146,7 +147,9 @@ def _same_request(
 def _check_room(tenant_id: uuid.UUID) -> None:
     waiting = Build.objects.filter(tenant_id=tenant_id, status=BuildStatus.QUEUED)
     if waiting.values_list("id")[MAX_QUEUED_PER_TENANT - 1 : MAX_QUEUED_PER_TENANT]:
-        raise Conflict(f"This tenant has {MAX_QUEUED_PER_TENANT:,} builds waiting. Cancel some, or wait until they ran.")
+        raise Conflict(
+            f"This tenant has {MAX_QUEUED_PER_TENANT:,} builds waiting. Cancel some, or wait until they ran."
+        )
 
 
 def _store(

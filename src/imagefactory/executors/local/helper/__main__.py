@@ -15,37 +15,25 @@ from imagefactory.executors.local.helper.server import Helper, stop_on_signal
 
 def main() -> int:
     """Serve until ended; exit code 2 when this is not root."""
-    parser = argparse.ArgumentParser(
-        description="Prepares the jail of each build; the one process that needs root."
-    )
+    parser = argparse.ArgumentParser(description="Prepares the jail of each build; the one process that needs root.")
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--builds", type=Path, required=True)
     parser.add_argument("--client-uid", type=int, required=True)
     parser.add_argument("--client-gid", type=int, default=-1)
-    parser.add_argument(
-        "--port", type=int, default=0, help="the front door's port, reachable from builds; 0 for none"
-    )
-    parser.add_argument(
-        "--locks", type=Path, help="where build slots are locked; one directory for a whole machine"
-    )
+    parser.add_argument("--port", type=int, default=0, help="the front door's port, reachable from builds; 0 for none")
+    parser.add_argument("--locks", type=Path, help="where build slots are locked; one directory for a whole machine")
     parser.add_argument("--degraded", action="store_true", help="root of a user namespace only: fewer walls")
     given = parser.parse_args()
     outer = _outer_uid()
     if given.degraded and outer == 0:
-        sys.stderr.write(
-            "Builds never run as root. Leave out --degraded, or start this as an ordinary user.\n"
-        )
+        sys.stderr.write("Builds never run as root. Leave out --degraded, or start this as an ordinary user.\n")
         return 2
     if os.geteuid() != 0 or (outer != 0 and not given.degraded):
-        sys.stderr.write(
-            "The runner helper needs root. Start it with sudo, or let `imagefactory up` do it.\n"
-        )
+        sys.stderr.write("The runner helper needs root. Start it with sudo, or let `imagefactory up` do it.\n")
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s helper %(levelname)s %(message)s")
     stop_on_signal()
-    locks = given.locks or (
-        given.socket.parent / "slots" if given.degraded else Path("/run/imagefactory-slots")
-    )
+    locks = given.locks or (given.socket.parent / "slots" if given.degraded else Path("/run/imagefactory-slots"))
     gid = given.client_gid if given.client_gid >= 0 else given.client_uid
     Helper(
         path=given.socket, builds=given.builds, uid=given.client_uid, gid=gid, port=given.port, locks=locks,

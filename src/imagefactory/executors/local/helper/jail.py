@@ -101,9 +101,7 @@ def _root(spec: dict[str, Any]) -> None:
     _bind("build/tmp", "tmp", _MS_NOSUID | _MS_NODEV)
     _bind("build/tmp", "var/tmp", _MS_NOSUID | _MS_NODEV)
     os.mkdir(f"run/user/{uid}")
-    _mount(
-        "run", f"run/user/{uid}", "tmpfs", _MS_NOSUID | _MS_NODEV, f"size=16m,mode=700,uid={uid},gid={uid}"
-    )
+    _mount("run", f"run/user/{uid}", "tmpfs", _MS_NOSUID | _MS_NODEV, f"size=16m,mode=700,uid={uid},gid={uid}")
     number = _SYS_PIVOT_ROOT[os.uname().machine]
     _check(_LIBC.syscall(number, b".", b"old"), "pivot_root")
     os.chdir("/")
@@ -166,9 +164,7 @@ def _command(spec: dict[str, Any], command: dict[str, Any]) -> int:
             os.setsid()
             os.close(4)
             with contextlib.suppress(OSError):
-                _write(
-                    "/proc/self/oom_score_adj", "500"
-                )  # so that the kernel takes the build before process 1
+                _write("/proc/self/oom_score_adj", "500")  # so that the kernel takes the build before process 1
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             if spec["degraded"]:
                 resource.setrlimit(resource.RLIMIT_NPROC, (spec["max_pids"], spec["max_pids"]))
@@ -224,10 +220,8 @@ def _own_user_namespace() -> None:
             os.close(ready)
             os.read(waiting, 1)
             for name in ("uid_map", "gid_map"):
-                lines = [line.split() for line in open(f"/proc/self/{name}", encoding="ascii")]  # noqa: SIM115
-                _write(
-                    f"/proc/{me}/{name}", "".join(f"{first} {first} {count}\n" for first, _, count in lines)
-                )
+                lines = [line.split() for line in open(f"/proc/self/{name}", encoding="ascii")]
+                _write(f"/proc/{me}/{name}", "".join(f"{first} {first} {count}\n" for first, _, count in lines))
             os._exit(0)
         finally:
             os._exit(1)

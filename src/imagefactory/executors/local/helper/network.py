@@ -8,7 +8,7 @@ from pathlib import Path
 _LINK_LOCAL = "169.254.0.0/16"  # where clouds keep the machine's own credentials
 
 
-class NetworkUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class NetworkUnavailable(Exception):
     """The network could not be set up. The message is a sentence."""
 
 
@@ -16,9 +16,7 @@ def _run(*argv: str, check: bool = True) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     if check and done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise NetworkUnavailable(
-            f"`{' '.join(argv[:4])}` failed: {said[-1][:200] if said else done.returncode}."
-        )
+        raise NetworkUnavailable(f"`{' '.join(argv[:4])}` failed: {said[-1][:200] if said else done.returncode}.")
 
 
 class Network:

@@ -32,7 +32,7 @@ class ProcessTree:
         self._too_much_memory, self._too_many = False, 0
         self._cpu_ms = 0
 
-    def create(self, *, cpus: float, memory_mib: int, pids: int) -> None:  # noqa: ARG002 - CPU can not be limited here
+    def create(self, *, cpus: float, memory_mib: int, pids: int) -> None:
         """Remember the limits."""
         self._memory, self._pids = memory_mib * 1024 * 1024, pids
 
@@ -51,9 +51,7 @@ class ProcessTree:
                     name, _, value = line.partition(": ")
                     read += int(value) if name == "read_bytes" else 0
                     written += int(value) if name == "write_bytes" else 0
-        self._cpu_ms = max(
-            self._cpu_ms, cpu
-        )  # a process that ended between two looks must not turn the clock back
+        self._cpu_ms = max(self._cpu_ms, cpu)  # a process that ended between two looks must not turn the clock back
         # Ten per cent below the limit counts as at it: forks fail a little earlier, for the user's other
         # processes.
         self._too_many += count >= self._pids * 9 // 10
@@ -88,12 +86,7 @@ class ProcessTree:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError, IndexError, ValueError):
-                    found = (
-                        (entry / "stat")
-                        .read_text(encoding="ascii", errors="replace")
-                        .rpartition(")")[2]
-                        .split()
-                    )
+                    found = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
                     if found[0] != "Z":
                         fields[int(entry.name)] = found
                     children.setdefault(int(found[1]), []).append(int(entry.name))

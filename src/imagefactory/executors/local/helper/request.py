@@ -11,7 +11,7 @@ _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 MAX_COMMANDS, MAX_WORDS, MAX_WORD = 200, 2000, 65_536
 
 
-class BadRequest(Exception):  # noqa: N818 - reads as what happened
+class BadRequest(Exception):
     """The request breaks a rule. The message is a sentence."""
 
 
@@ -50,11 +50,7 @@ def run_request(message: dict[str, Any]) -> RunRequest:
     Raises BadRequest.
     """
     limits, commands = message.get("limits"), message.get("commands")
-    if (
-        not isinstance(limits, dict)
-        or not isinstance(commands, list)
-        or not 1 <= len(commands) <= MAX_COMMANDS
-    ):
+    if not isinstance(limits, dict) or not isinstance(commands, list) or not 1 <= len(commands) <= MAX_COMMANDS:
         raise BadRequest(f"A run has limits and 1 to {MAX_COMMANDS} commands.")
     cpus = limits.get("cpus")
     if not isinstance(cpus, int | float) or not 0.05 <= cpus <= 1024:
@@ -77,9 +73,7 @@ def _words(value: Any) -> list[str]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_WORDS:
         raise BadRequest(f"A command has 1 to {MAX_WORDS} words.")
     if not all(isinstance(w, str) and len(w) <= MAX_WORD and "\0" not in w for w in value):
-        raise BadRequest(
-            f"Each word of a command is text of at most {MAX_WORD} characters without a zero byte."
-        )
+        raise BadRequest(f"Each word of a command is text of at most {MAX_WORD} characters without a zero byte.")
     return value
 
 
@@ -88,11 +82,7 @@ def _command(c: Any) -> dict[str, Any]:
         raise BadRequest("A command is a table with argv, env and cwd.")
     env = c.get("env", {})
     if len(env) > 500 or not all(
-        isinstance(k, str)
-        and _ENV.fullmatch(k)
-        and isinstance(v, str)
-        and len(v) <= MAX_WORD
-        and "\0" not in v
+        isinstance(k, str) and _ENV.fullmatch(k) and isinstance(v, str) and len(v) <= MAX_WORD and "\0" not in v
         for k, v in env.items()
     ):
         raise BadRequest("The environment of a command has at most 500 proper names with text.")

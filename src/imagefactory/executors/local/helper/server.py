@@ -221,9 +221,7 @@ class Helper:
             if request.id in self._running:
                 raise requests.BadRequest("This execution runs already.")
             if not (_HERE / request.id).is_dir():
-                raise WorkspaceUnavailable(
-                    "The build directory is gone, as after a restart of the helper; try again."
-                )
+                raise WorkspaceUnavailable("The build directory is gone, as after a restart of the helper; try again.")
             self._running[request.id] = session
         try:
             session.run()

@@ -58,9 +58,7 @@ class Session:
         self.locks, self.owner, self.port = locks, owner, port
         self._degraded_uid = degraded_uid  # who the build runs as where the helper is not the machine's root
         self._seen = Seen()
-        self._device: tuple[int, int] | None = (
-            None  # what the loop device had moved before, for earlier builds
-        )
+        self._device: tuple[int, int] | None = None  # what the loop device had moved before, for earlier builds
 
     def run(self) -> None:
         """Run to the end and clean up, whatever happens. The client's connection is its life."""
@@ -201,7 +199,7 @@ class Session:
 
     def _told(
         self,
-        by_jail: bool,  # noqa: FBT001 - the one place that asks
+        by_jail: bool,
         control: socket.socket,
         outputs: dict[int, bytes],
         group: Group | ProcessTree,

@@ -14,7 +14,7 @@ UID_BASE, UID_STEP, SUBUIDS = 900_000_000, 70_000, 65_536
 JAILS = Path("/run/imagefactory-jail")
 
 
-class NoSlot(Exception):  # noqa: N818 - a state, not a mistake
+class NoSlot(Exception):
     """All slots are taken."""
 
 

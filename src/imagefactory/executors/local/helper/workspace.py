@@ -15,7 +15,7 @@ from pathlib import Path
 _SPARE_MIB = 512  # of the host's disk, beyond what a new workspace may grow to before builds are refused
 
 
-class WorkspaceUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class WorkspaceUnavailable(Exception):
     """There is no room or no way to make a build directory. The message is a sentence."""
 
 
@@ -141,9 +141,7 @@ class Workspace:
             return None
         device = self.path.stat().st_dev
         try:
-            text = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat").read_text(
-                encoding="ascii"
-            )
+            text = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat").read_text(encoding="ascii")
             # Documentation/block/stat: sectors of 512 bytes read and written are the third and the seventh
             # number.
             return int(text.split()[2]) * 512, int(text.split()[6]) * 512

@@ -1,0 +1,85 @@
+"""Every API route with the answer that each role gets, by hand: a new route without a row fails the tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tests.conftest import INLINE
+
+ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One row. `answers` is one status for each of ROLES; `{...}` in path and body are filled from a `Scene`."""
+
+    method: str
+    path: str
+    answers: str
+    body: Any = None
+    upload: bool = False
+    hides: bool = True  # names an object of the tenant, so a stranger must not learn whether it exists
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.method, self.path
+
+    def status(self, role: str) -> int:
+        return int(self.answers.split()[ROLES.index(role)])
+
+
+def _open(method: str, path: str, answers: str, body: Any = None) -> Route:
+    return Route(method, path, answers, body, hides=False)
+
+
+NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
+
+ROUTES = (
+    # anonymous stranger viewer member admin owner
+    _open("POST", "/auth/signup", "201 201 201 201 201 201", NEW),
+    _open("POST", "/auth/login", "401 401 401 401 401 401", {"email": "no@example.com", "password": "wrong one"}),
+    _open("POST", "/auth/refresh", "401 401 401 401 401 401", {"refresh_token": "ifr_0"}),
+    _open("POST", "/auth/logout", "401 204 204 204 204 204"),
+    _open("GET", "/auth/me", "401 200 200 200 200 200"),
+    _open("GET", "/api-keys", "401 200 200 200 200 200"),
+    _open("POST", "/api-keys", "401 201 201 201 201 201", {"name": "another"}),
+    Route("DELETE", "/api-keys/{key_id}", "401 404 404 404 404 204"),
+    _open("GET", "/projects", "401 200 200 200 200 200"),
+    _open("POST", "/projects", "401 201 403 403 403 201", {"name": "Second"}),
+    Route("GET", "/projects/{project}", "401 404 200 200 200 200"),
+    Route("PATCH", "/projects/{project}", "401 404 403 403 200 200", {"name": "Renamed"}),
+    Route(
+        "PUT",
+        "/projects/{project}/source",
+        "401 404 403 403 200 200",
+        {"kind": "inline", "dockerfile_text": "FROM scratch"},
+    ),
+    Route("POST", "/projects/{project}/archive", "401 404 403 403 204 204"),
+    Route("POST", "/projects/{project}/restore", "401 404 403 403 204 204"),
+    Route("DELETE", "/projects/{project}", "401 404 403 403 403 204", {"confirm": "{project}"}),
+    Route("GET", "/projects/{project}/credentials", "401 404 200 200 200 200"),
+    Route(
+        "POST",
+        "/projects/{project}/credentials",
+        "401 404 403 403 201 201",
+        {"name": "TOKEN", "kind": "build_secret", "secret": "long enough"},
+    ),
+    Route("DELETE", "/projects/{project}/credentials/{credential_id}", "401 404 403 403 204 204"),
+    Route("POST", "/projects/{project}/uploads", "401 404 403 201 201 201", upload=True),
+    _open("GET", "/builds", "401 200 200 200 200 200"),
+    Route("POST", "/builds", "401 404 403 201 201 201", {"project": "{project}", "manifest": INLINE}),
+    Route("POST", "/builds/dry-run", "401 404 200 200 200 200", {"project": "{project}", "manifest": INLINE}),
+    Route("GET", "/builds/{build_id}", "401 404 200 200 200 200"),
+    Route("GET", "/builds/{build_id}/status", "401 404 200 200 200 200"),
+    Route("POST", "/builds/{build_id}/start", "401 404 403 200 200 200"),
+    Route("POST", "/builds/{build_id}/cancel", "401 404 403 403 200 200"),
+    Route("POST", "/builds/{build_id}/retry", "401 404 403 200 200 200", {"changes": {}}),
+    Route("GET", "/builds/{build_id}/executions", "401 404 200 200 200 200"),
+    Route("GET", "/builds/{build_id}/logs", "401 404 200 200 200 200"),
+    Route("GET", "/builds/{build_id}/logs/raw", "401 404 200 200 200 200"),
+    Route("GET", "/builds/{build_id}/logs/search?q=a", "401 404 200 200 200 200"),
+    Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
+    _open("GET", "/images", "401 200 200 200 200 200"),
+    Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+)
