@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagefactory.entry.cli import demo
+from imagefactory.entry.cli import bases, demo
 from imagefactory.entry.cli.bases import bases_of
 from imagefactory.entry.cli.client import ApiFailure
 from imagefactory.kernel.env import Settings
@@ -43,6 +43,23 @@ def test_a_directory_without_a_dockerfile_is_a_sentence(tmp_path: Path) -> None:
 def test_only_images_of_the_library_are_looked_after() -> None:
     text = "FROM python:3.11 AS a\nFROM other/app:1\nCOPY --from=a /x /x\nCOPY --from=quay.test/b:2 /y /y\n"
     assert [str(base) for base in bases_of(text, "here:3000")] == ["here:3000/library/python:3.11"]
+
+
+def test_a_tag_without_a_recipe_is_never_made_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(bases, "_is_there", lambda *_: False)
+    monkeypatch.setattr(bases, "_make", lambda _settings, _recipe, repository, tag: made.append(f"{repository}:{tag}"))
+    wanted = bases_of("FROM python:3.12\nFROM python:3.11\nFROM debian:12\nFROM debian\n", "here:3000")
+    bases.ensure_base_images(Settings(), wanted, lambda _: None)
+    assert sorted(made) == ["library/debian:12", "library/python:3.11"]
+
+
+def test_another_release_of_debian_is_refused_before_anything_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"VERSION_CODENAME": "trixie"})
+    with pytest.raises(ApiFailure, match="this machine has trixie"):
+        bases._bootstrap(bases.RECIPES["library/debian:12"], tmp_path / "root.tar")
 
 
 @pytest.mark.committed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -27,16 +28,20 @@ _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 
 class Recipe(NamedTuple):
-    """What a base is made of: Debian packages beyond the smallest system, and its command."""
+    """What a base is made of: a Debian release, packages beyond its smallest system, and its command."""
 
+    suite: str
     packages: tuple[str, ...]
     command: tuple[str, ...]
     links: tuple[tuple[str, str], ...] = ()  # (target, name) of symbolic links
 
 
+# By tag, because a tag promises a version: Python 3.11 is what this release has, and no other.
 RECIPES: Final = {
-    "library/debian": Recipe(("ca-certificates",), ("bash",)),
-    "library/python": Recipe(("ca-certificates", "python3"), ("python3",), (("python3", "/usr/bin/python"),)),
+    "library/debian:12": Recipe("bookworm", ("ca-certificates",), ("bash",)),
+    "library/python:3.11": Recipe(
+        "bookworm", ("ca-certificates", "python3"), ("python3",), (("python3", "/usr/bin/python"),)
+    ),
 }
 
 
@@ -61,9 +66,9 @@ def ensure_base_images(settings: Settings, wanted: Iterable[Reference], progress
         tag = base.tag or "latest"
         if _is_there(settings, base.repository, tag):
             progress(f"Base image {base.repository}:{tag} is in the registry.")
-        elif base.repository in RECIPES:
+        elif recipe := RECIPES.get(f"{base.repository}:{tag}"):
             progress(f"Making base image {base.repository}:{tag} of Debian packages, once; that takes a minute.")
-            digest = _make(settings, RECIPES[base.repository], base.repository, tag)
+            digest = _make(settings, recipe, base.repository, tag)
             progress(f"Base image {base.repository}:{tag} is {digest}")
 
 
@@ -125,13 +130,14 @@ def _bootstrap(recipe: Recipe, tar: Path) -> None:
 
     Raises ApiFailure.
     """
+    _check_release(recipe)
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))]
     mirrors = [str(s) for s in sources if s.is_file() and s.stat().st_size]
     links = [f'--customize-hook=ln -sf {target} "$1{name}"' for target, name in recipe.links]
     argv = [
         "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(recipe.packages)}",
         '--aptopt=Acquire::Retries "3"', "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*", *links, _suite(), str(tar), *mirrors,
+        "--dpkgopt=path-exclude=/usr/share/man/*", *links, recipe.suite, str(tar), *mirrors,
     ]  # fmt: skip
     try:
         done = subprocess.run(
@@ -147,10 +153,17 @@ def _bootstrap(recipe: Recipe, tar: Path) -> None:
         raise ApiFailure(f"mmdebstrap could not make the base image: {said[-1][-300:]}")
 
 
-def _suite() -> str:
-    import platform
+def _check_release(recipe: Recipe) -> None:
+    """Refuse to mix this machine's package sources with another release.
 
+    Raises ApiFailure.
+    """
     try:
-        return platform.freedesktop_os_release()["VERSION_CODENAME"]
-    except (OSError, KeyError):
-        raise ApiFailure("/etc/os-release does not name a Debian release, so no base image can be made.") from None
+        here = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    except OSError:
+        here = ""
+    if here != recipe.suite:
+        raise ApiFailure(
+            f"This base image is made of Debian {recipe.suite}, and this machine has {here or 'no known release'}. "
+            "Push a base image to the library yourself, or run the demo on that release."
+        )
