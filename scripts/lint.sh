@@ -32,7 +32,7 @@ check "ruff format" ruff format --check .
 check "mypy" mypy
 check "import rules" lint-imports --no-logo
 if [ -d src/imagefactory/entry/web/templates ]; then
-    check "djlint" djlint --check --lint --quiet src/imagefactory/entry/web/templates
+    check "djlint" djlint --lint --quiet src/imagefactory/entry/web/templates
 fi
 check "migrations" no_missing_migrations
 [ -z "$failed" ] || { printf 'Failed:%s\n' "$failed"; exit 1; }

@@ -49,8 +49,8 @@ def test_a_tag_without_a_recipe_is_never_made_of_another_version(monkeypatch: py
     made: list[str] = []
     monkeypatch.setattr(bases, "_is_there", lambda *_: False)
     monkeypatch.setattr(bases, "_make", lambda _settings, _recipe, repository, tag: made.append(f"{repository}:{tag}"))
-    wanted = bases_of("FROM python:3.12\nFROM python:3.11\nFROM debian:12\nFROM debian\n", "here:3000")
-    bases.ensure_base_images(Settings(), wanted, lambda _: None)
+    for image in ("python:3.12", "python:3.11", "debian:12", "debian"):
+        bases.ensure_base_images(Settings(), bases_of(f"FROM {image}\n", "here:3000"), lambda _: None)
     assert sorted(made) == ["library/debian:12", "library/python:3.11"]
 
 

@@ -143,8 +143,11 @@ def registry_access(actor: Actor, path: str) -> frozenset[str]:
         return registry_actions(actor, tenant, None)
     if not rest or tenant != actor.tenant_slug:
         return frozenset()
+    slug = rest.split("/", 1)[0]
     try:
-        project = get_project(actor, rest.split("/", 1)[0])
+        project = get_project(actor, slug)
     except ProjectNotFound:
+        return frozenset()
+    if project.slug != slug:  # found by its id, which is another project's address if one is called like that
         return frozenset()
     return registry_actions(actor, tenant, project.id)

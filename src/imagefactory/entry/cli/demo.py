@@ -76,6 +76,7 @@ def sign_in(settings: Settings) -> tuple[Client, str]:
             raise
         names = {"name": "Demo Owner", "tenant_name": "Demo", "tenant_slug": "demo"}
         tokens = client.post("/auth/signup", {**names, "email": EMAIL, "password": password})
+    client.http.close()
     return Client(settings.public_url, token=tokens["access_token"]), password
 
 

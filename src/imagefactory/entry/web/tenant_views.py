@@ -20,6 +20,8 @@ from imagefactory.domain.builds.selectors import (
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.builds.services.dry_run import dry_run
 from imagefactory.domain.builds.services.submit import rerun_build, submit_build
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.policies import may
 from imagefactory.domain.images.selectors import list_images
 from imagefactory.domain.projects.selectors import get_project, list_projects, projects_by_id
 from imagefactory.domain.projects.services import create_project
@@ -27,6 +29,7 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.http.logs import log_store, raw_chunks
 from imagefactory.entry.web import pages
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import NotFound, ValidationFailed
 
 LOG_PAGE = 2000
@@ -51,6 +54,7 @@ def builds(request: HttpRequest, tenant: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new_project(request: HttpRequest, tenant: str) -> HttpResponse:
     actor, problems = actor_of(request, tenant), list[str]()
+    authorize(may(actor, Permission.PROJECT_CREATE))
     if request.method == "POST":
         try:
             made = create_project(actor, name=request.POST.get("name", ""))
@@ -65,6 +69,7 @@ def new_project(request: HttpRequest, tenant: str) -> HttpResponse:
 def new_build(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     actor = actor_of(request, tenant)
     found, problems, checks = get_project(actor, project), list[str](), []
+    authorize(policies.may_start(actor, found.id))
     text, tags = request.POST.get("dockerfile", ""), request.POST.get("tags", "latest")
     if request.method == "POST":
         asked: dict[str, Any] = {"method": "docker", "tags": tags.replace(",", " ").split()}
@@ -74,7 +79,7 @@ def new_build(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
             checks = [{"mark": _CHECK[c.level], "text": c} for c in dry_run(actor, found.id, asked).checks]
         else:
             try:
-                made = submit_build(actor, found.id, asked, trigger="page")
+                made = submit_build(actor, found.id, asked, trigger="web")
                 return redirect(f"/t/{tenant}/p/{project}/builds/{made.number}")
             except ValidationFailed as error:
                 problems = [s for sentences in error.fields.values() for s in sentences]

@@ -1,0 +1,102 @@
+"""The outbox: an event goes with its change, and each consumer sees it once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from django.db import transaction
+
+from imagefactory.domain.audit.models import AuditEntry
+from imagefactory.domain.builds.models import Build
+from imagefactory.domain.builds.services.submit import submit_build
+from imagefactory.domain.identity import events
+from imagefactory.domain.projects.models import Project
+from imagefactory.domain.projects.services import create_project, delete_project
+from imagefactory.entry.jobs.outbox import deliver_batch
+from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.outbox.models import OutboxEvent
+from imagefactory.reactions import table
+from imagefactory.reactions.envelope import Envelope
+from tests.conftest import INLINE, World, make_world
+
+
+def deliver_all() -> int:
+    delivered = 0
+    while count := deliver_batch():
+        delivered += count
+    return delivered
+
+
+def test_a_change_that_is_rolled_back_leaves_no_event(world: World) -> None:
+    owner, before = world.actor("owner"), OutboxEvent.objects.count()
+    with pytest.raises(RuntimeError, match="too late"), transaction.atomic():
+        create_project(owner, name="Second")
+        assert OutboxEvent.objects.count() == before + 1
+        raise RuntimeError("too late")
+    assert OutboxEvent.objects.count() == before
+    assert not Project.objects.filter(slug="second").exists()
+    create_project(owner, name="Second")
+    assert OutboxEvent.objects.count() == before + 1
+
+
+@pytest.mark.committed
+@pytest.mark.django_db(transaction=True)
+def test_an_event_cannot_be_stated_outside_a_transaction() -> None:
+    world = make_world()
+    before = OutboxEvent.objects.count()
+    with pytest.raises(RuntimeError, match="outside a transaction"):
+        emit(world.actor("owner"), events.SignedOut(None, world.users["owner"]))
+    assert OutboxEvent.objects.count() == before
+
+
+def test_the_relay_delivers_each_event_once_and_the_audit_trail_has_one_entry_for_it(world: World) -> None:
+    waiting = OutboxEvent.objects.filter(delivered_at=None).count()
+    assert waiting > 0
+    assert deliver_all() == waiting
+    assert deliver_batch() == 0
+    told = set(OutboxEvent.objects.values_list("id", "type", "tenant_id"))
+    assert set(AuditEntry.objects.values_list("event_id", "type", "tenant_id")) == told
+    assert AuditEntry.objects.count() == waiting
+
+
+def test_an_event_delivered_again_after_a_crash_gets_no_second_audit_entry(world: World) -> None:
+    deliver_all()
+    entries = AuditEntry.objects.count()
+    OutboxEvent.objects.update(delivered_at=None)
+    assert deliver_all() == entries
+    assert AuditEntry.objects.count() == entries
+
+
+def test_a_reaction_that_fails_holds_up_its_own_event_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = True
+
+    def fails(envelopes: Sequence[Envelope]) -> None:
+        if broken:
+            raise ValueError("this reaction is broken")
+
+    monkeypatch.setattr(table, "TABLE", (*table.TABLE, ("project.created", fails)))
+    deliver_batch()
+    left = OutboxEvent.objects.filter(delivered_at=None)
+    assert set(left.values_list("type", flat=True)) == {"project.created"}
+    assert not AuditEntry.objects.filter(type="project.created").exists()
+    assert AuditEntry.objects.exists()
+    assert "stays undelivered" in caplog.text
+    broken = False
+    deliver_all()
+    assert not OutboxEvent.objects.filter(delivered_at=None).exists()
+    assert AuditEntry.objects.filter(type="project.created").count() == 1
+
+
+def test_deleting_a_project_cancels_its_builds_and_no_others(world: World) -> None:
+    owner = world.actor("owner")
+    other = create_project(owner, name="Other")
+    doomed = submit_build(owner, world.project.id, INLINE)
+    kept = submit_build(owner, other.id, INLINE)
+    delete_project(owner, world.project.id, confirm=world.project.slug)
+    deliver_all()
+    assert Build.objects.get(id=doomed.id).status == "cancelled"
+    assert Build.objects.get(id=kept.id).status == "queued"
+    assert AuditEntry.objects.filter(type="build.cancelled", project_id=world.project.id).count() == 1
