@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from pathlib import Path
 from typing import Literal
@@ -23,7 +24,7 @@ from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
-from imagefactory.kernel.reference import parse
+from imagefactory.kernel.reference import Reference, parse
 from imagefactory.methods.base import Base
 from imagefactory.methods.manifest import Manifest
 
@@ -87,27 +88,43 @@ def fetch_bases(written: list[str], work: Work, tenant: str, workspace: Path, se
     """
     bases = []
     for position, text in enumerate(written):
-        reference = parse(text)
         layout = workspace / "bases" / str(position)
         layout.parent.mkdir(exist_ok=True)
-        ours = reference.host == settings.host
-        password = None
-        if ours:
-            if "pull" not in _rights(work, tenant, reference.repository):
-                raise StageFailed(_unknown(text))
-            password = issuer().issue_grant("dispatcher", reference.repository, ["pull"])
-        try:
-            digest = pull(
-                str(reference), reference.host, layout, password=password,
-                tls=not ours or settings.public_url.startswith("https://"), seconds=900,
-            )  # fmt: skip
-        except CopyFailed as error:
-            if error.code == "unknown_image" or (ours and error.code == "denied"):
-                raise StageFailed(_unknown(text)) from None
-            code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
-            raise StageFailed(Failure(code, _STAGE, f"Base image {text}: {error}")) from None
-        bases.append(Base(text, str(reference), digest))
+        candidates = parse(text).candidates(settings.host)
+        for reference in candidates:
+            last = reference is candidates[-1]
+            digest = _fetch_base(text, reference, work, tenant, layout, settings, last=last)
+            if digest is not None:
+                bases.append(Base(text, str(reference), digest))
+                break
     return bases
+
+
+def _fetch_base(
+    text: str, reference: Reference, work: Work, tenant: str, layout: Path, settings: Settings, *, last: bool
+) -> str | None:
+    """Copy one image and return its digest; None when it is not there and another place is left to look.
+
+    Raises StageFailed.
+    """
+    ours, password = reference.host == settings.host, None
+    if ours:
+        if "pull" not in _rights(work, tenant, reference.repository):
+            if last:
+                raise StageFailed(_unknown(text))
+            return None
+        password = issuer().issue_grant("dispatcher", reference.repository, ["pull"])
+    tls = not ours or settings.public_url.startswith("https://")
+    try:
+        return pull(str(reference), reference.host, layout, password=password, tls=tls, seconds=900)
+    except CopyFailed as error:
+        if error.code == "unknown_image" or (ours and error.code == "denied"):
+            if last:
+                raise StageFailed(_unknown(text)) from None
+            shutil.rmtree(layout, ignore_errors=True)
+            return None
+        code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
+        raise StageFailed(Failure(code, _STAGE, f"Base image {text}: {error}")) from None
 
 
 def _unknown(text: str) -> Failure:
