@@ -99,10 +99,13 @@ def test_a_credential_of_another_project_cannot_be_used_or_deleted(world: World)
     with pytest.raises(ValidationFailed) as caught:
         services.set_source(owner, world.project.id, kind="git", source=source, credential_id=foreign)
     assert set(caught.value.fields) == {"credential_id"}
-    assert services.set_source(owner, other.id, kind="git", source=source, credential_id=foreign).credential_id == foreign
+    kept = services.set_source(owner, other.id, kind="git", source=source, credential_id=foreign)
+    assert kept.credential_id == foreign
 
 
-@pytest.mark.parametrize("url", ["https://u:secret@example.com/a", "ftp://example.com/a", "", "-oProxyCommand=x", "https://a b"])
+@pytest.mark.parametrize(
+    "url", ["https://u:secret@example.com/a", "ftp://example.com/a", "", "-oProxyCommand=x", "https://a b"]
+)
 def test_a_repository_address_that_is_dangerous_or_wrong_is_refused(world: World, url: str) -> None:
     with pytest.raises(ValidationFailed) as caught:
         services.set_source(world.actor("owner"), world.project.id, kind="git", source={"url": url})

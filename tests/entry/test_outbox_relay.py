@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -21,6 +22,10 @@ from imagefactory.reactions.envelope import Envelope
 from tests.conftest import INLINE, World, make_world
 
 
+class _TooLateError(Exception):
+    """What ends a transaction after its change was made."""
+
+
 def deliver_all() -> int:
     delivered = 0
     while count := deliver_batch():
@@ -30,10 +35,10 @@ def deliver_all() -> int:
 
 def test_a_change_that_is_rolled_back_leaves_no_event(world: World) -> None:
     owner, before = world.actor("owner"), OutboxEvent.objects.count()
-    with pytest.raises(RuntimeError, match="too late"), transaction.atomic():
+    with contextlib.suppress(_TooLateError), transaction.atomic():
         create_project(owner, name="Second")
         assert OutboxEvent.objects.count() == before + 1
-        raise RuntimeError("too late")
+        raise _TooLateError
     assert OutboxEvent.objects.count() == before
     assert not Project.objects.filter(slug="second").exists()
     create_project(owner, name="Second")

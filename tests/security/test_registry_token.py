@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ from imagefactory.domain.identity import services as people
 from imagefactory.domain.identity.models import Tenant
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.http.registry import issuer
+from imagefactory.kernel.errors import ValidationFailed
 from tests.conftest import World
 
 
@@ -92,11 +94,17 @@ def test_a_tenant_that_may_not_build_can_pull_and_not_push(world: World) -> None
 
 
 def test_a_repository_is_named_by_its_projects_short_name_and_not_by_its_id(world: World) -> None:
-    """A project may be called like another's id; whoever sees that other one must not get into this one."""
-    twin = create_project(world.actor("owner"), name="Twin", slug=str(world.project.id))
-    path = f"{world.tenant_slug}/{twin.slug}"
-    assert granted(world.token("member"), f"repository:{path}:pull,push") == {}
-    assert granted(world.token("owner"), f"repository:{path}:pull,push") == {path: ["pull", "push"]}
+    """An id in a path would open the repository of whatever project is called like it."""
+    assert granted(world.token("member"), f"repository:{world.tenant_slug}/{world.project.id}:pull,push") == {}
+    assert granted(world.token("member"), f"repository:{path_of(world)}:pull,push") == {
+        path_of(world): ["pull", "push"]
+    }
+
+
+@pytest.mark.parametrize("text", [str(uuid.UUID(int=7)), uuid.UUID(int=7).hex])
+def test_a_project_cannot_be_called_like_the_id_of_another(world: World, text: str) -> None:
+    with pytest.raises(ValidationFailed):
+        create_project(world.actor("owner"), name="Twin", slug=text)
 
 
 def test_a_dispatchers_grant_opens_one_repository_only(world: World) -> None:

@@ -9,7 +9,8 @@ import time
 import uuid
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-SLUG_RULE = "1 to 40 of a-z, 0-9 and hyphens, not starting or ending with a hyphen"
+SLUG_RULE = "1 to 40 of a-z, 0-9 and hyphens, not starting or ending with a hyphen, and not like an id"
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Names that would be mistaken for a page, an area of the registry or the system itself.
 RESERVED_SLUGS = frozenset(
@@ -30,7 +31,8 @@ def uuid7() -> uuid.UUID:
 
 
 def is_slug(text: str) -> bool:
-    return SLUG.fullmatch(text) is not None
+    """Whether `text` may be a short name; one that reads as an id may not, as both stand in the same place."""
+    return SLUG.fullmatch(text) is not None and _ID.fullmatch(text) is None
 
 
 def slugify(name: str) -> str:
