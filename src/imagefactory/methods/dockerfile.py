@@ -1,6 +1,6 @@
 """Reads a Dockerfile: instructions with their lines, stages, and the outside images that a build needs.
 
-Own parser: `docs/decisions/0021-own-dockerfile-parser.md` says why. Reference: the Dockerfile reference of Docker
+Own parser: `docs/decisions/0005-own-dockerfile-parser.md` says why. Reference: the Dockerfile reference of Docker
 (parser directives, continuation, heredocs, ARG before FROM, `COPY --from`, `RUN --mount`).
 """
 
