@@ -113,7 +113,7 @@ def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpR
                   for s in run.stages]  # fmt: skip
         found = log_store().read(str(run.id), max(0, run.log_lines - LOG_PAGE), LOG_PAGE)
         lines = [pages.LogRow(line.number, SEQUENCE.sub("", line.text)) for line in found]
-        isolation = str(run.isolation.get("kind", ""))
+        isolation = str(run.isolation.get("level", ""))
     live = b.status in {"queued", "running"}
     page = {
         "b": b, "row": pages.build_row(tenant, project, b), "stages": stages, "lines": lines, "project": project,

@@ -1,0 +1,1 @@
+"""Pages, seen by a browser."""
