@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import uuid
+import zoneinfo
 from collections.abc import Sequence
 
 from django.db.models import Q
@@ -239,3 +240,8 @@ def all_scopes() -> list[str]:
 
 def tenant_slug(tenant_id: uuid.UUID) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
+
+
+def time_zones() -> list[str]:
+    """Return the names of the time zones that a person may choose, by name."""
+    return sorted(z for z in zoneinfo.available_timezones() if "/" in z or z == "UTC")

@@ -1,4 +1,4 @@
-"""Sign up, sign in, sign out, and the way to one's tenant."""
+"""Sign up, sign in, sign out, one's teams, and making one more."""
 
 from __future__ import annotations
 
@@ -8,53 +8,63 @@ from django.contrib.auth import get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imagefactory.domain.identity import selectors, services
-from imagefactory.entry.http.actors import anonymous
+from imagefactory.entry.http.actors import actor_of, anonymous
+from imagefactory.entry.web.forms import Form, renamed, typed
+from imagefactory.kernel import env
 from imagefactory.kernel.errors import RateLimited, Unauthorized, ValidationFailed
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def _enter(request: HttpRequest, user_id: uuid.UUID) -> None:
+    # Django's own door: it wants the account's object, makes a new session and a new forgery token.
     login(request, get_user_model().objects.get(pk=user_id), backend=_BACKEND)
+
+
+def safe_next(request: HttpRequest, fallback: str = "/") -> str:
+    """Return where the form leads afterwards: an address of this site, or the fallback."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else fallback
 
 
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    if not url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
-        wanted = "/"
-    problem, status = "", 200
+    wanted = safe_next(request)
+    form, status = Form(typed(request.POST, "email")), 200
     if request.method == "POST":
         try:
-            _enter(
-                request,
-                services.verify_password(
-                    anonymous(request), email=request.POST.get("email", ""), password=request.POST.get("password", "")
-                ),
-            )
+            password = request.POST.get("password", "")
+            found = services.verify_password(anonymous(request), email=form.value("email"), password=password)
+            _enter(request, found)
             return redirect(wanted)
         except (Unauthorized, RateLimited) as error:
-            problem, status = error.message, 429 if isinstance(error, RateLimited) else 422
-    page = {"next": wanted, "problem": problem, "email": request.POST.get("email", "")}
+            form = Form(form.values, {"email": [error.message]})
+            status = 429 if isinstance(error, RateLimited) else 422
+    elif request.user.is_authenticated:
+        return redirect(wanted)
+    page = {"form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open"}
     return render(request, "login.html", page, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 def sign_up(request: HttpRequest) -> HttpResponse:
-    problems: list[str] = []
-    given = {k: request.POST.get(k, "") for k in ("name", "email", "tenant_name")}
+    names = ("name", "email", "tenant_name", "tenant_slug", "time_zone")
+    form, status = Form(typed(request.POST, *names)), 200
     if request.method == "POST":
+        given = dict(form.values) | {"time_zone": form.value("time_zone") or "UTC"}
         try:
             made = services.sign_up(anonymous(request), password=request.POST.get("password", ""), **given)
             _enter(request, made.user_id)
             return redirect(f"/t/{made.tenant_slug}/")
         except ValidationFailed as error:
-            problems = [sentence for sentences in error.fields.values() for sentence in sentences]
-    page = {"problems": problems, **given}
-    return render(request, "signup.html", page, status=422 if problems else 200)
+            form, status = Form(form.values, error.fields), 422
+        except RateLimited as error:
+            form, status = Form(form.values, {"email": [error.message]}), 429
+    page = {"form": form, "closed": env.get().sign_up == "closed", "zones": selectors.time_zones()}
+    return render(request, "signup.html", page, status=status)
 
 
 @require_POST
@@ -63,11 +73,28 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("/login")
 
 
+@require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the tenant of last time, or show those there are."""
+    """Go to the team of last time, or show those there are."""
     if not request.user.is_authenticated:
         return redirect("/login")
     user_id = uuid.UUID(str(request.user.pk))
     tenants = selectors.tenants_of(user_id)
     slug = selectors.last_tenant_slug(user_id) or (tenants[0].slug if len(tenants) == 1 else "")
-    return redirect(f"/t/{slug}/") if slug else render(request, "home.html", {"tenants": tenants})
+    if slug:
+        return redirect(f"/t/{slug}/")
+    page = {"tenants": tenants, "sign_up_open": env.get().sign_up == "open"}
+    return render(request, "home.html", page)
+
+
+@require_http_methods(["GET", "POST"])
+def new_tenant(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    form = Form(typed(request.POST, "name", "slug"))
+    if request.method == "POST":
+        try:
+            made = services.create_tenant(actor, name=form.value("name"), slug=form.value("slug"))
+            return redirect(f"/t/{made.slug}/")
+        except ValidationFailed as error:
+            form = Form(form.values, renamed(error.fields, {}))
+    return render(request, "tenant_new.html", {"form": form}, status=form.status)

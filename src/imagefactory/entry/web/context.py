@@ -6,7 +6,21 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from imagefactory import __version__
+from imagefactory.entry.web.frame import frame_of
+from imagefactory.kernel.actor import Actor
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return the names that the base template uses."""
-    return {}
+    """Return the names that the base template uses; `frame` is None outside a tenant.
+
+    An error page inside a tenant gets the whole frame too, because the actor was resolved before the refusal.
+    """
+    found = getattr(request, "_actor", None)
+    inside = isinstance(found, Actor) and found.tenant_id is not None
+    signed_in = bool(getattr(getattr(request, "user", None), "is_authenticated", False))
+    return {
+        "frame": frame_of(request, found) if isinstance(found, Actor) and inside else None,
+        "version": __version__,
+        "signed_in": signed_in,
+    }

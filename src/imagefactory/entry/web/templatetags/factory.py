@@ -1,12 +1,22 @@
-"""What templates need beyond Django's own: the address of a built asset."""
+"""What templates need beyond Django's own: built assets, icons, statuses, times, copy buttons and form fields."""
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from imagefactory.entry.web import marks, words
+from imagefactory.entry.web.forms import Form
+from imagefactory.kernel.clock import now
 
 register = template.Library()
 _MANIFEST = Path(__file__).resolve().parent.parent / "static/dist/manifest.json"
@@ -21,3 +31,97 @@ def _names() -> dict[str, str]:
 def asset(name: str) -> str:
     """Return the address of a bundle, with the hash of its content in it."""
     return f"/static/dist/{_names().get(name, name)}"
+
+
+@register.simple_tag
+def icon(name: str, tone: str = "") -> SafeString:
+    """Return an icon of the sprite; always next to a word or a label."""
+    return format_html('<svg class="icon {}" aria-hidden="true"><use href="#i-{}"/></svg>', tone, name)
+
+
+@register.simple_tag
+def status(value: str) -> SafeString:
+    """Return a status as shape and word."""
+    m = marks.mark(value)
+    spin = "icon spin" if m.shape == "run" else "icon"
+    return format_html(
+        '<span class="st {}"><svg class="{}" aria-hidden="true"><use href="#i-{}"/></svg>{}</span>',
+        m.tone, spin, m.shape, m.word,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def when(moment: dt.datetime | None) -> SafeString | str:
+    """Return a moment as relative time with the exact one on hover; scripts keep it fresh."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    title = f"{local:%-d %B %Y, %H:%M:%S %Z}"
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>', moment.isoformat(), title, words.ago(moment, now())
+    )
+
+
+@register.simple_tag
+def took(start: dt.datetime | None, end: dt.datetime | None) -> SafeString | str:
+    """Return how long something took; while it goes on, a duration that scripts let tick."""
+    if start is None:
+        return ""
+    if end is None:
+        so_far = words.between(start, now())
+        return format_html('<time data-since="{}">{}</time>', start.isoformat(), so_far)
+    return words.between(start, end)
+
+
+@register.simple_tag
+def copy(text: str, what: str) -> SafeString:
+    """Return the button that copies `text`; `what` names it for those who do not see it."""
+    return format_html(
+        '<button class="copy" type="button" data-copy="{}" aria-label="Copy {}">'
+        '<svg class="icon" aria-hidden="true"><use href="#i-copy"/></svg></button>',
+        text, what,
+    )  # fmt: skip
+
+
+@register.inclusion_tag("blocks/copy_line.html")
+def copy_line(text: str, what: str) -> dict[str, str]:
+    """Return a line of text to copy, selectable, with its button."""
+    return {"text": text, "what": what}
+
+
+@register.inclusion_tag("blocks/field.html")
+def field(
+    form: Form,
+    name: str,
+    label: str,
+    kind: str = "text",
+    hint: str = "",
+    choices: Sequence[tuple[str, str]] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """Return one field with label above, help and errors under it.
+
+    `kind` is an input type, `area`, `code` or `select`; `more` may hold optional, autocomplete, rows, prefix, list.
+    """
+    wrong = form.wrong(name)
+    described = [f"h-{name}"] if hint else []
+    return {
+        "name": name, "label": label, "kind": kind, "hint": hint, "choices": choices, "wrong": wrong,
+        "value": "" if kind == "password" else form.value(name),
+        "described": " ".join([*described, *([f"w-{name}"] if wrong else [])]),
+        "optional": more.get("optional", False), "autocomplete": more.get("autocomplete", ""),
+        "rows": more.get("rows", 4), "prefix": more.get("prefix", ""), "readonly": more.get("readonly", False),
+        "placeholder": more.get("placeholder", ""), "accept": more.get("accept", ""), "focus": more.get("focus", False),
+    }  # fmt: skip
+
+
+register.filter("mark", marks.mark)
+register.filter("size", words.size)
+register.filter("short_digest", words.short_digest)
+
+
+@register.filter
+def image_address(path: str) -> str:
+    """Return the address of an image's page from its path in the registry, `tenant/name`."""
+    tenant, _, name = path.partition("/")
+    return f"/t/{tenant}/images/{name}"

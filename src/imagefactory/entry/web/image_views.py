@@ -1,0 +1,74 @@
+"""Images: the list, one image with its versions, one version with its layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.images.errors import ImageNotFound
+from imagefactory.domain.images.selectors import VersionView, get_image, list_images, list_versions
+from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.http.actors import actor_of
+from imagefactory.entry.web import pulls, show
+from imagefactory.entry.web.build_rows import build_url
+from imagefactory.kernel import env
+
+PAGE = 50
+
+
+@require_GET
+def images(request: HttpRequest, tenant: str) -> HttpResponse:
+    actor = actor_of(request, tenant)
+    context = dict(show.live(f"tenant:{actor.tenant}"))
+    search = request.GET.get("q", "")[:100].replace("\0", "")
+    found, after = list_images(actor, search=search, after=request.GET.get("after", "")[:200], limit=PAGE)
+    names = projects_by_id(actor, {i.project_id for i in found})
+    page = context | {
+        "images": [(i, names[i.project_id]) for i in found if i.project_id in names], "search": search,
+        "after": after, "tenant": tenant, "may_start": actor.may_anywhere(Permission.BUILD_START),
+    }  # fmt: skip
+    return show.page(request, "images.html", page, blocks={"rows": "blocks/image_rows.html"})
+
+
+def _origin(tenant: str, project: str, version: VersionView) -> tuple[str, str]:
+    """Return the words and the address of what made a version; the address is empty for a push by hand."""
+    number = version.origin.get("number", "")
+    if version.origin.get("kind") == "build" and number.isdigit():
+        return f"Build #{number}", build_url(tenant, project, int(number))
+    return "Pushed by hand", ""
+
+
+@require_GET
+def image(request: HttpRequest, tenant: str, name: str) -> HttpResponse:
+    actor = actor_of(request, tenant)
+    found = get_image(actor, name)
+    project = projects_by_id(actor, {found.project_id}).get(found.project_id)
+    if project is None:
+        raise ImageNotFound
+    versions = list_versions(actor, found)
+    rows = [(v, *_origin(tenant, project.slug, v)) for v in versions]
+    tags = sorted({t for v in versions for t in v.tags})
+    page: dict[str, Any] = {
+        "image": found, "project": project, "tenant": tenant, "rows": rows, "tags": tags, "host": env.get().host,
+        "tools": pulls.commands(found.reference, tags[0] if tags else "", found.latest.digest if found.latest else ""),
+    }  # fmt: skip
+    return show.page(request, "image.html", page)
+
+
+@require_GET
+def version(request: HttpRequest, tenant: str, name: str, digest: str) -> HttpResponse:
+    actor = actor_of(request, tenant)
+    found = get_image(actor, name)
+    project = projects_by_id(actor, {found.project_id}).get(found.project_id)
+    this = next((v for v in list_versions(actor, found) if v.digest == digest), None)
+    if this is None or project is None:
+        raise ImageNotFound
+    words, url = _origin(tenant, project.slug, this)
+    page = {
+        "image": found, "project": project, "tenant": tenant, "v": this, "origin": words, "origin_url": url,
+        "host": env.get().host, "tools": pulls.commands(found.reference, this.tags[0] if this.tags else "", digest),
+    }  # fmt: skip
+    return show.page(request, "image_version.html", page)

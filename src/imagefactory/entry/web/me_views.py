@@ -1,0 +1,111 @@
+"""One's own account: profile, password, API keys, appearance."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth import get_user_model, update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from imagefactory.domain.identity import selectors, services
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.entry.http.actors import actor_of
+from imagefactory.entry.web import show
+from imagefactory.entry.web.forms import Form, typed
+from imagefactory.kernel import env
+from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.errors import ValidationFailed
+
+KEY_DAYS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("366", "1 year"))
+
+
+def _actor(request: HttpRequest) -> Actor:
+    """Return the person, in the team that the address names or that they worked in last."""
+    wanted = request.GET.get("tenant") or request.POST.get("tenant")
+    if not wanted and request.user.is_authenticated:
+        user_id = uuid.UUID(str(request.user.pk))
+        tenants = selectors.tenants_of(user_id)
+        wanted = selectors.last_tenant_slug(user_id) or (tenants[0].slug if tenants else None)
+    return actor_of(request, wanted[:64] if wanted else None)
+
+
+def _back(actor: Actor, section: str) -> HttpResponse:
+    return redirect(f"/me/{section}?tenant={actor.tenant_slug}" if actor.tenant_slug else f"/me/{section}")
+
+
+@require_http_methods(["GET", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    actor = _actor(request)
+    me = selectors.person(actor.person)
+    form = Form({"name": me.name, "time_zone": me.time_zone} if me else {})
+    if request.method == "POST":
+        form = Form(typed(request.POST, "name", "time_zone"))
+        try:
+            services.update_profile(actor, name=form.value("name"), time_zone=form.value("time_zone"))
+            messages.success(request, "Your profile is saved.")
+            return _back(actor, "profile")
+        except ValidationFailed as error:
+            form = Form(form.values, error.fields)
+    page = {"form": form, "section": "profile", "zones": selectors.time_zones(), "email": actor.email}
+    return show.page(request, "me_profile.html", page, status=form.status)
+
+
+@require_http_methods(["GET", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    actor, form = _actor(request), Form()
+    if request.method == "POST":
+        try:
+            services.change_password(
+                actor, old=request.POST.get("old_password", ""), new=request.POST.get("new_password", "")
+            )
+            # This browser stays signed in; all others end with the old password's hash.
+            update_session_auth_hash(request, get_user_model().objects.get(pk=actor.person))
+            messages.success(request, "Your password is changed. All other sessions and API sign-ins have ended.")
+            return _back(actor, "password")
+        except ValidationFailed as error:
+            form = Form({}, error.fields)
+    return show.page(request, "me_password.html", {"form": form, "section": "password"}, status=form.status)
+
+
+@require_http_methods(["GET", "POST"])
+def keys(request: HttpRequest) -> HttpResponse:
+    actor, form, made = _actor(request), Form({"days": "90"}), ""
+    scopes = request.POST.getlist("scopes")
+    if request.method == "POST":
+        form = Form(typed(request.POST, "name", "days"))
+        try:
+            days = int(form.value("days")) if form.value("days").isdigit() else 0
+            wanted = scopes if request.POST.get("limit") == "some" else None
+            _, made = services.create_api_key(actor, name=form.value("name"), scopes=wanted, days=days)
+            form = Form({"days": form.value("days")})
+        except ValidationFailed as error:
+            form = Form(form.values, error.fields)
+    page = {
+        "form": form, "section": "keys", "keys": selectors.keys_of(actor) if actor.tenant_id else [],
+        "made": made, "days": KEY_DAYS, "host": env.get().host, "url": env.get().public_url,
+        "permissions": [(str(p), str(p) in scopes) for p in Permission], "some": request.POST.get("limit") == "some",
+    }  # fmt: skip
+    return show.page(request, "me_keys.html", page, status=form.status)
+
+
+@require_POST
+def revoke_key(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
+    actor = _actor(request)
+    services.revoke_api_key(actor, key_id)
+    messages.success(request, "The key is revoked. It stopped working at once.")
+    return _back(actor, "keys")
+
+
+@require_http_methods(["GET"])
+def appearance(request: HttpRequest) -> HttpResponse:
+    _actor(request)
+    page = {
+        "section": "appearance", "form": Form(),
+        "themes": [("system", "As the system"), ("light", "Light"), ("dark", "Dark")],
+        "densities": [("compact", "Compact"), ("comfortable", "Comfortable")],
+        "key_choices": [("on", "On"), ("off", "Off")],
+    }  # fmt: skip
+    return show.page(request, "me_appearance.html", page)
