@@ -61,9 +61,3 @@ class StageCell:
     name: str
     mark: Mark
     took: str
-
-
-@dataclasses.dataclass(frozen=True)
-class LogRow:
-    number: int
-    text: str

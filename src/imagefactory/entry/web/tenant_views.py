@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from imagefactory.adapters.logs.base import SEQUENCE
 from imagefactory.domain.builds import policies
 from imagefactory.domain.builds.selectors import (
     BuildDetail,
@@ -26,13 +25,11 @@ from imagefactory.domain.images.selectors import list_images
 from imagefactory.domain.projects.selectors import get_project, list_projects, projects_by_id
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.http.actors import actor_of
-from imagefactory.entry.http.logs import log_store, raw_chunks
-from imagefactory.entry.web import pages
+from imagefactory.entry.web import log_pages, pages
+from imagefactory.entry.web.log_views import attempt_of
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import NotFound, ValidationFailed
-
-LOG_PAGE = 2000
 
 
 def _show(request: HttpRequest, actor: Actor, name: str, page: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -103,32 +100,27 @@ def _find(request: HttpRequest, tenant: str, project: str, number: int) -> tuple
 def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
     """One build: what happened, its stages, its result and the newest part of its log."""
     actor, b = _find(request, tenant, project, number)
-    stages, lines, isolation = list[pages.StageCell](), list[pages.LogRow](), ""
+    stages, isolation, wanted = list[pages.StageCell](), "", attempt_of(request)
     try:
-        run = get_execution(actor, b.id)
+        run = get_execution(actor, b.id, wanted)
     except NotFound:
+        if wanted:
+            raise
         run = None
     if run is not None:
         stages = [pages.StageCell(s.name, pages.mark(s.status), pages.duration(s.started_at, s.finished_at))
                   for s in run.stages]  # fmt: skip
-        found = log_store().read(str(run.id), max(0, run.log_lines - LOG_PAGE), LOG_PAGE)
-        lines = [pages.LogRow(line.number, SEQUENCE.sub("", line.text)) for line in found]
         isolation = str(run.isolation.get("level", ""))
     live = b.status in {"queued", "running"}
+    row = pages.build_row(tenant, project, b)
     page = {
-        "b": b, "row": pages.build_row(tenant, project, b), "stages": stages, "lines": lines, "project": project,
+        "b": b, "row": row, "stages": stages, "log": log_pages.pane(actor, b, run, row.url, request), "project": project,
         "live": live, "isolation": isolation,
         "failure": str(b.failure.get("message", "")) if b.failure else "", "image": b.image or None,
         "can_cancel": live and policies.may_cancel(actor, b.project_id) is True,
         "can_rerun": not live and policies.may_start(actor, b.project_id) is True,
     }  # fmt: skip
     return _show(request, actor, "build.html", page)
-
-
-@require_GET
-def raw_log(request: HttpRequest, tenant: str, project: str, number: int) -> StreamingHttpResponse:
-    actor, b = _find(request, tenant, project, number)
-    return StreamingHttpResponse(raw_chunks(get_execution(actor, b.id).id), content_type="text/plain; charset=utf-8")
 
 
 @require_POST

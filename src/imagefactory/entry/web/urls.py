@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from imagefactory.entry.web import account_views, tenant_views
+from imagefactory.entry.web import account_views, log_views, tenant_views
 
 _BUILD = "t/<slug:tenant>/p/<slug:project>/builds/<int:number>"
 
@@ -18,7 +18,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<slug:tenant>/images", tenant_views.images, name="images"),
     path("t/<slug:tenant>/p/<slug:project>/builds/new", tenant_views.new_build, name="build-new"),
     path(_BUILD, tenant_views.build, name="build"),
-    path(f"{_BUILD}/log/raw", tenant_views.raw_log, name="build-log-raw"),
+    path(f"{_BUILD}/log", log_views.full_log, name="build-log"),
+    path(f"{_BUILD}/log/raw", log_views.raw_log, name="build-log-raw"),
+    path(f"{_BUILD}/log/download", log_views.download_log, name="build-log-download"),
+    path(f"{_BUILD}/log/lines", log_views.log_lines, name="build-log-lines"),
+    path(f"{_BUILD}/log/outline", log_views.log_outline, name="build-log-outline"),
+    path(f"{_BUILD}/log/search", log_views.log_search, name="build-log-search"),
     path(f"{_BUILD}/cancel", tenant_views.cancel, name="build-cancel"),
     path(f"{_BUILD}/rerun", tenant_views.rerun, name="build-rerun"),
 ]
