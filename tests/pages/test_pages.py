@@ -23,7 +23,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "project-new": (302, 404, 403, 403, 403, 200),
     "build-new": (302, 404, 403, 200, 200, 200),
     "build": (302, 404, 200, 200, 200, 200),
+    "build-log": (302, 404, 200, 200, 200, 200),
     "build-log-raw": (302, 404, 200, 200, 200, 200),
+    "build-log-download": (302, 404, 200, 200, 200, 200),
+    "build-log-lines": (401, 404, 200, 200, 200, 200),
+    "build-log-outline": (401, 404, 200, 200, 200, 200),
+    "build-log-search": (401, 404, 400, 400, 400, 400),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
     "build-rerun": (302, 404, 403, 302, 302, 302),
@@ -49,7 +54,7 @@ def address(world: World, name: str, number: int) -> str:
         arguments["tenant"] = world.tenant_slug
     if name.startswith("build"):
         arguments["project"] = world.project.slug
-    if name in {"build", "build-log-raw", "build-cancel", "build-rerun"}:
+    if name.startswith("build") and name != "build-new":
         arguments["number"] = number
     return reverse(name, kwargs=arguments)
 

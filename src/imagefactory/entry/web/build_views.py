@@ -16,13 +16,11 @@ from imagefactory.domain.builds.selectors import BuildDetail, ExecutionView, Sta
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.builds.services.submit import rerun_build, start_build
 from imagefactory.domain.builds.states import CANCELLABLE, BuildStatus
-from imagefactory.domain.projects.selectors import ProjectView, get_project
-from imagefactory.entry.http.actors import actor_of
-from imagefactory.entry.web import build_rows, pulls, show, usage_rows
+from imagefactory.entry.web import build_rows, log_pages, pulls, show, usage_rows
 from imagefactory.entry.web.build_rows import build_url
+from imagefactory.entry.web.finding import attempt_of, find_attempt, find_build
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import InvalidRequest, NotFound
 
 MENDERS = {
     "you": "You can mend this in the source or the Dockerfile.",
@@ -50,33 +48,6 @@ class AttemptRow:
     current: bool
 
 
-def find(request: HttpRequest, tenant: str, project: str, number: int) -> tuple[Actor, ProjectView, BuildDetail]:
-    """Return the actor, the project and the build that an address names. Raises NotFound for what they may not see."""
-    actor = actor_of(request, tenant)
-    found = get_project(actor, project)
-    return actor, found, selectors.get_build_by_number(actor, found.id, number)
-
-
-def attempt_of(request: HttpRequest) -> int | None:
-    """Return the attempt that the address names; None means the newest. Raises InvalidRequest."""
-    text = request.GET.get("attempt", "")
-    if not text:
-        return None
-    if not text.isdigit() or not 1 <= int(text[:9]) <= 32_767:
-        raise InvalidRequest("attempt is a number from 1 on.")
-    return int(text)
-
-
-def execution_of(actor: Actor, build: BuildDetail, attempt: int | None) -> ExecutionView | None:
-    """Return an attempt; None when the build was never begun. Raises NotFound for a number that does not exist."""
-    try:
-        return selectors.get_execution(actor, build.id, attempt)
-    except NotFound:
-        if attempt is not None:
-            raise
-        return None
-
-
 def _cells(run: ExecutionView | None, base: str, attempt: int | None) -> list[StageCell]:
     def url(s: StageView) -> str:
         query = f"?attempt={attempt}" if attempt else ""
@@ -96,10 +67,10 @@ def _failure(build: BuildDetail, run: ExecutionView | None, older: bool) -> dict
 
 @require_GET
 def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
-    actor, found, b = find(request, tenant, project, number)
+    actor, found, b = find_build(request, tenant, project, number)
     context = dict(show.live(f"build:{b.id}"))
     attempt = attempt_of(request)
-    run = execution_of(actor, b, attempt)
+    run = find_attempt(actor, b, attempt)
     attempts = selectors.list_attempts(actor, b.id)
     older = bool(run and attempts and run.attempt != attempts[-1][0])
     base = build_url(tenant, found.slug, number)
@@ -133,8 +104,6 @@ def _log(
     actor: Actor, b: BuildDetail, run: ExecutionView | None, base: str, request: HttpRequest
 ) -> dict[str, Any]:
     """Return what the log pane shows; nothing when only another block is asked for."""
-    from imagefactory.entry.web import log_pages
-
     if request.headers.get("X-Block", "") in _BLOCKS:
         return {}
     return {"log": log_pages.pane(actor, b, run, base, request)}
@@ -143,8 +112,8 @@ def _log(
 @require_GET
 def config(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
     """What was asked for and what was used: the manifest whole, the source, the tools and the isolation."""
-    actor, found, b = find(request, tenant, project, number)
-    run = execution_of(actor, b, attempt_of(request))
+    actor, found, b = find_build(request, tenant, project, number)
+    run = find_attempt(actor, b, attempt_of(request))
     page = {
         "b": b, "project": found, "title": build_rows.title(b), "base": build_url(tenant, found.slug, number),
         "manifest": json.dumps(b.manifest, indent=2, ensure_ascii=False), "run": run, "tab": "config",
@@ -157,7 +126,7 @@ def config(request: HttpRequest, tenant: str, project: str, number: int) -> Http
 
 @require_POST
 def cancel(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
-    actor, found, b = find(request, tenant, project, number)
+    actor, found, b = find_build(request, tenant, project, number)
     cancel_build(actor, b.id)
     return redirect(build_url(tenant, found.slug, number))
 
@@ -165,6 +134,6 @@ def cancel(request: HttpRequest, tenant: str, project: str, number: int) -> Http
 @require_POST
 def rerun(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
     """Run the same build once more, as a new attempt; a draft is started."""
-    actor, found, b = find(request, tenant, project, number)
+    actor, found, b = find_build(request, tenant, project, number)
     made = start_build(actor, b.id) if b.status == BuildStatus.DRAFT else rerun_build(actor, b.id)
     return redirect(build_url(tenant, found.slug, made.number))

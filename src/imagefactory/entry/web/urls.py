@@ -78,7 +78,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_P}/builds/new", new_build_views.new_build, name="build-new"),
     path(_B, build_views.build, name="build"),
     path(f"{_B}/config", build_views.config, name="build-config"),
-    path(f"{_B}/log/raw", log_views.raw, name="build-log-raw"),
+    path(f"{_B}/log", log_views.full_log, name="build-log"),
+    path(f"{_B}/log/raw", log_views.raw_log, name="build-log-raw"),
+    path(f"{_B}/log/download", log_views.download_log, name="build-log-download"),
+    path(f"{_B}/log/lines", log_views.log_lines, name="build-log-lines"),
+    path(f"{_B}/log/outline", log_views.log_outline, name="build-log-outline"),
+    path(f"{_B}/log/search", log_views.log_search, name="build-log-search"),
     path(f"{_B}/cancel", build_views.cancel, name="build-cancel"),
     path(f"{_B}/rerun", build_views.rerun, name="build-rerun"),
 ]
