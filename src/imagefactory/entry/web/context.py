@@ -6,7 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from imagefactory.entry.web.appearance import appearance_of
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Return the names that the base template uses."""
-    return {}
+    return {"look": appearance_of(request)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from imagefactory.entry.web import account_views, tenant_views
+from imagefactory.entry.web import account_views, appearance, palette_views, tenant_views
 
 _BUILD = "t/<slug:tenant>/p/<slug:project>/builds/<int:number>"
 
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login", account_views.sign_in, name="login"),
     path("signup", account_views.sign_up, name="signup"),
     path("logout", account_views.sign_out, name="logout"),
+    path("appearance", appearance.appearance, name="appearance"),
+    path("palette", palette_views.palette, name="palette"),
     path("t/<slug:tenant>/", tenant_views.builds, name="tenant"),
     path("t/<slug:tenant>/projects/new", tenant_views.new_project, name="project-new"),
     path("t/<slug:tenant>/images", tenant_views.images, name="images"),
