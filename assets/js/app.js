@@ -1,4 +1,15 @@
-// What every page loads: says that scripts run, and brings htmx.
+// What every page loads: htmx and the small modules. Each listens on `document` once, so that swapped blocks and pages
+// that come back from the back-forward cache need nothing done again.
 import "htmx.org";
+import "./copy.js";
+import "./dialog.js";
+import "./form-guard.js";
+import "./keys.js";
+import "./live.js";
+import "./menu.js";
+import "./palette.js";
+import "./table-nav.js";
+import "./theme.js";
+import "./time.js";
 
 document.documentElement.classList.add("js");

@@ -19,7 +19,9 @@ TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
+    ("member.*", live.tell_pages),
     ("project.*", live.tell_pages),
+    ("tenant.*", live.tell_pages),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )
 

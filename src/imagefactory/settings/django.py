@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "imagefactory.entry.web.redirects.RedirectMiddleware",
     "imagefactory.entry.http.actors.ActorMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]

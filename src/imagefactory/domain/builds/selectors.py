@@ -182,6 +182,32 @@ def list_builds(
     return page[:limit], page[limit - 1].id if len(page) > limit else None
 
 
+SEARCHED = 2000
+
+
+def find_builds(actor: Actor, text: str, limit: int) -> list[BuildView]:
+    """Return builds by number, or by words among the SEARCHED newest: a search as people type must not read a million.
+
+    Exact numbers come first, then the newest.
+    """
+    require_tenant(actor)
+    mine, fields = Build.objects.visible_to(actor), (*_FIELDS, "cancel_requested_at")
+    digits = text.removeprefix("#")
+    found: list[BuildView] = []
+    if digits.isascii() and digits.isdigit() and len(digits) < 10:
+        # Through the tenant's projects, so that the index on (project, number) serves.
+        rows = mine.filter(project__tenant_id=actor.tenant, number=int(digits)).order_by("-id")
+        found = [_view(r) for r in rows.values(*fields)[:limit]]
+    newest = mine.order_by("-id").values("id")[:SEARCHED]
+    rows = Build.objects.filter(id__in=newest)
+    if text:
+        match = Q(name__icontains=text) | Q(commit_message__icontains=text) | Q(commit__startswith=text.lower())
+        rows = rows.filter(match)
+    seen = {b.id for b in found}
+    found += [v for r in rows.order_by("-id").values(*fields)[:limit] if (v := _view(r)).id not in seen]
+    return found[:limit]
+
+
 COUNT_CAP = 1000
 
 

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import uuid
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import RequestDataTooBig
@@ -24,6 +24,7 @@ from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.images.selectors import registry_access
+from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
@@ -31,6 +32,7 @@ from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import envelope
+from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
     InvalidRequest,
@@ -146,7 +148,7 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"topics": _topics(request, query.get("topics", [""])[0]), "expires_in": 15})
 
 
-def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Any:
+def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     """Return the actor in the tenant of this build, when they belong to it; a page's stream names no tenant."""
     actor = actor_of(request)
     if actor.tenant_id is not None or actor.user_id is None:
@@ -159,11 +161,14 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Any:
 
 
 def _topics(request: HttpRequest, asked: str) -> list[str]:
-    """Return those of the asked topics that the actor may see."""
-    from imagefactory.domain.projects.selectors import projects_by_id
+    """Return what the actor may hear of the asked topics.
 
-    actor, allowed = actor_of(request), []
-    tenants = {t.id: t.slug for t in identity.tenants_of(actor.user_id)} if actor.user_id else {}
+    A tenant's topic names every project, so it is for those who see them all; others get the topics of their projects in
+    its place, and pages need not know which.
+    """
+    actor = actor_of(request)
+    allowed: set[str] = set()
+    within = _Within(actor)
     for topic in asked.split(",")[:20]:
         kind, _, text = topic.partition(":")
         try:
@@ -171,19 +176,39 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
         except ValueError:
             continue
         if kind == "tenant":
-            mine = key == actor.tenant_id if actor.key_id else key in tenants
-            # A tenant-wide stream names projects, so it is for those who see them all.
-            if mine and identity.actor_for_user(actor.user_id, str(key)).may("project:view"):  # type: ignore[arg-type]
-                allowed.append(topic)
-            continue
-        for slug in [actor.tenant_slug] if actor.tenant_slug else list(tenants.values()):
-            within = actor if slug == actor.tenant_slug else identity.actor_for_user(actor.user_id, slug)  # type: ignore[arg-type]
-            if (kind == "build" and builds.may_see(within, key)) or (
-                kind == "project" and projects_by_id(within, {key})
-            ):
-                allowed.append(topic)
-                break
-    return allowed
+            allowed |= within.tenant_topics(key)
+        elif kind == "user":
+            # A key does work in a tenant; the account is its owner's own matter.
+            if key == actor.user_id and not actor.key_id:
+                allowed.add(f"user:{key}")
+        elif (kind == "build" and any(builds.may_see(a, key) for a in within.actors())) or (
+            kind == "project" and any(projects_by_id(a, {key}) for a in within.actors())
+        ):
+            allowed.add(f"{kind}:{key}")
+    return sorted(allowed)[:1000]
+
+
+class _Within:
+    """The asking person as an actor in each of their tenants; a key only in its own, with its scopes."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+        self._made: dict[uuid.UUID, Actor] = {actor.tenant_id: actor} if actor.tenant_id else {}
+        named = actor.tenant_id is not None or actor.user_id is None
+        self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
+
+    def actors(self) -> Iterator[Actor]:
+        if self._actor.tenant_id is not None:
+            yield self._actor
+        for tenant_id in self._tenants:
+            if tenant_id not in self._made:
+                self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
+            yield self._made[tenant_id]
+
+    def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
+        actor = next((a for a in self.actors() if a.tenant_id == tenant_id), None)
+        projects = actor.projects_with("project:view") if actor else frozenset()
+        return {f"tenant:{tenant_id}"} if projects is None else {f"project:{p}" for p in projects}
 
 
 @csrf_exempt

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from imagefactory import __version__
+from imagefactory.entry.web.appearance import appearance_of
 from imagefactory.entry.web.frame import frame_of
 from imagefactory.kernel.actor import Actor
 
@@ -21,6 +22,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     signed_in = bool(getattr(getattr(request, "user", None), "is_authenticated", False))
     return {
         "frame": frame_of(request, found) if isinstance(found, Actor) and inside else None,
+        "look": appearance_of(request),
         "version": __version__,
         "signed_in": signed_in,
     }

@@ -1,6 +1,4 @@
 """What stands around every page: the person's tenants, the navigation they may use, the crumbs' beginning.
-
-The navigation and the command palette read the same list, so neither leads to a page that refuses.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from imagefactory.domain.builds.selectors import running_count
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import TenantView
+from imagefactory.entry.web import navigation
 from imagefactory.kernel.actor import Actor
 
 
@@ -43,33 +42,22 @@ class Frame:
     new_build_url: str
 
 
-# name, path below the tenant, icon, letter after g, the permission that opens it somewhere
-_ENTRIES = (
-    ("Overview", "", "home", "o", Permission.PROJECT_VIEW),
-    ("Builds", "builds", "builds", "b", Permission.BUILD_VIEW),
-    ("Projects", "projects", "project", "p", Permission.PROJECT_VIEW),
-    ("Images", "images", "image", "i", Permission.ARTIFACT_VIEW),
-)
-
-
-def navigation(actor: Actor, path: str = "") -> list[NavItem]:
-    """Return the entries that this actor may open somewhere in the tenant; one is current for `path`."""
+def _nav(actor: Actor, path: str, running: int) -> list[NavItem]:
     base = f"/t/{actor.tenant_slug}/"
-    below = path.removeprefix(base)
+    below = path.removeprefix(base) if path.startswith(base) else "-"
     # A project's pages belong to Projects, but its builds to Builds.
     here = "builds" if "/builds" in f"/{below}" else "projects" if below.startswith("p/") else below.split("/")[0]
     return [
-        NavItem(name, base + part, icon, go, current=part == here and path.startswith(base))
-        for name, part, icon, go, permission in _ENTRIES
-        if actor.may_anywhere(permission) or permission is Permission.PROJECT_VIEW
+        NavItem(e.label, e.url(actor.tenant_slug), e.icon, e.go, e.path == here, running if e.path == "builds" else 0)
+        for e in navigation.entries(actor)
+        if e.icon
     ]
 
 
 def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     """Return the frame of a page that `actor` looks at."""
     tenants = identity.tenants_of(actor.person)
-    running = running_count(actor)
-    nav = [dataclasses.replace(n, count=running) if n.icon == "builds" else n for n in navigation(actor, request.path)]
+    nav = _nav(actor, request.path, running_count(actor))
     tenant = next(
         (t for t in tenants if t.slug == actor.tenant_slug),
         TenantView(uuid.UUID(int=0), actor.tenant_slug, actor.tenant_slug, actor.role),

@@ -1,0 +1,52 @@
+"""The pages of a tenant that a person may open: one table for the sidebar and for the palette."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.kernel.actor import Actor
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A page: `go` is its letter after `g`, `words` are other names that people search it by.
+
+    An entry without an icon is in the palette only.
+    """
+
+    label: str
+    path: str
+    permission: Permission
+    icon: str
+    go: str
+    words: str
+    tenant_wide: bool = False
+
+    def url(self, tenant: str) -> str:
+        return f"/t/{tenant}/{self.path}"
+
+
+_ENTRIES: Final = (
+    Entry("Overview", "", Permission.PROJECT_VIEW, "home", "o", "start home dashboard"),
+    Entry("Builds", "builds", Permission.BUILD_VIEW, "builds", "b", "runs jobs queue"),
+    Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
+    Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
+    Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run"),
+    # A project is created in the whole tenant: no role in a project grants it.
+    Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
+)
+
+
+def entries(actor: Actor) -> list[Entry]:
+    """Return the pages that the actor may open, in the order of the sidebar.
+
+    Overview and Projects are open to every member: they say whom to ask when there is no project yet.
+    """
+    return [
+        e
+        for e in _ENTRIES
+        if e.permission is Permission.PROJECT_VIEW
+        or (actor.may(e.permission) if e.tenant_wide else actor.may_anywhere(e.permission))
+    ]
