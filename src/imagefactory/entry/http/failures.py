@@ -10,6 +10,8 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
+from imagefactory.domain.identity.selectors import Person, owners_of
+from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import FactoryError, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,25 @@ STATUS: dict[str, int] = {
     "internal_error": 500,
     "unavailable": 503,
 }
+
+HEADINGS: dict[int, str] = {
+    400: "This address does not work",
+    403: "You may not do this",
+    404: "Nothing here",
+    409: "That does not fit any more",
+    413: "Too large",
+    422: "Something needs correcting",
+    429: "Too often",
+    503: "Not available just now",
+}
+
+
+def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
+    """Return whom a refused member can ask: the owners of the team that they are in."""
+    actor = getattr(request, "_actor", None)
+    if status_of(error) != 403 or not isinstance(actor, Actor) or actor.tenant_id is None:
+        return []
+    return owners_of(actor.tenant_id)
 
 
 def status_of(error: FactoryError) -> int:
@@ -78,9 +99,11 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
         "error.html",
         {
             "status": status_of(error),
+            "heading": HEADINGS.get(status_of(error), "Something went wrong"),
             "code": error.code,
             "message": error.message,
-            "details": dict(error.details),
+            "permission": error.details.get("permission", ""),
+            "owners": _owners(request, error),
             "request_id": getattr(request, "request_id", ""),
         },
         status=status_of(error),

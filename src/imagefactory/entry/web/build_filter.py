@@ -75,9 +75,7 @@ def read(actor: Actor, text: str, project_id: uuid.UUID | None = None) -> Query:
     return Query(text, BuildFilter(**fields), chips, " ".join(hints))  # type: ignore[arg-type]
 
 
-def _take(
-    actor: Actor, key: str, value: str, fields: dict[str, object], project_id: uuid.UUID | None
-) -> list[str]:
+def _take(actor: Actor, key: str, value: str, fields: dict[str, object], project_id: uuid.UUID | None) -> list[str]:
     """Put one term into the filter; return a hint when its value is none."""
     if key == "status":
         if value not in set(BuildStatus):

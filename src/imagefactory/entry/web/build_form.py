@@ -71,6 +71,15 @@ def asked(
     for name in ("dockerfile", "context", "name", "image", "target", "platform", "network"):
         if values.get(name) and name not in document:
             document[name] = values[name].strip()
+    document |= _limits(values, wrong) | _arguments(values, wrong)
+    if secrets := values.get("secrets", "").split():
+        document["secrets"] = secrets
+    if wrong:
+        raise ValidationFailed(wrong)
+    return document
+
+
+def _limits(values: Mapping[str, str], wrong: dict[str, list[str]]) -> dict[str, Any]:
     limits: dict[str, float] = {}
     for name, kind in _NUMBERS.items():
         if text := values.get(name, "").strip():
@@ -78,23 +87,20 @@ def asked(
                 limits[name] = kind(text)
             except ValueError:
                 wrong[name] = ["Give a number, or leave it empty for the limit of this installation."]
+    found: dict[str, Any] = {}
     if "timeout_seconds" in limits:
-        document["timeout_seconds"] = limits.pop("timeout_seconds")
-    if limits:
-        document["limits"] = limits
+        found["timeout_seconds"] = limits.pop("timeout_seconds")
+    return found | ({"limits": limits} if limits else {})
+
+
+def _arguments(values: Mapping[str, str], wrong: dict[str, list[str]]) -> dict[str, Any]:
     arguments: dict[str, str] = {}
     for line in filter(str.strip, values.get("build_args", "").split("\n")):
         name, equals, value = line.strip().partition("=")
         if not equals:
             wrong["build_args"] = [f"Write each argument as NAME=value on a line of its own; “{line[:40]}” is none."]
         arguments[name] = value
-    if arguments:
-        document["build_args"] = arguments
-    if secrets := values.get("secrets", "").split():
-        document["secrets"] = secrets
-    if wrong:
-        raise ValidationFailed(wrong)
-    return document
+    return {"build_args": arguments} if arguments else {}
 
 
 def _source(
@@ -129,7 +135,7 @@ def calls(url: str, project: str, document: Mapping[str, Any]) -> tuple[str, str
     """Return the same submission as a call of the API and as a command."""
     body = json.dumps({"project": project, "manifest": document}, indent=2, ensure_ascii=False)
     api = (
-        f"curl {url}/api/v1/builds \\\n  -H \"Authorization: Bearer $IMAGEFACTORY_TOKEN\" \\\n"
+        f'curl {url}/api/v1/builds \\\n  -H "Authorization: Bearer $IMAGEFACTORY_TOKEN" \\\n'
         f"  -H 'Content-Type: application/json' \\\n  -d @- <<'EOF'\n{body}\nEOF"
     )
     return api, shlex.join(["imagefactory", "build", "submit", project, *_options(document), "--follow"])

@@ -14,6 +14,7 @@ from imagefactory.domain.identity.policies import may
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_projects
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import build_filter, build_rows, show
+from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 
@@ -45,7 +46,7 @@ def _cursor(request: HttpRequest) -> tuple[uuid.UUID | None, int]:
 
 def _builds(request: HttpRequest, actor: Actor, project: ProjectView | None) -> HttpResponse:
     topic = f"project:{project.id}" if project else f"tenant:{actor.tenant}"
-    context = dict(show.live(topic))
+    context = {"live_on": listen_to(topic)}
     query = build_filter.read(actor, request.GET.get("q", ""), project.id if project else None)
     before, at = _cursor(request)
     found, after = list_builds(actor, query.wanted, before=before, limit=PAGE)

@@ -99,5 +99,3 @@ def success(builds: Iterable[BuildView]) -> str:
     """Return the share of successes with what it is counted over; empty without finished builds."""
     done = [b.status for b in builds if b.status in {"succeeded", "failed"}]
     return f"{100 * done.count('succeeded') / len(done):.0f} % of {len(done)}" if done else ""
-
-

@@ -19,6 +19,7 @@ from imagefactory.domain.builds.states import CANCELLABLE, BuildStatus
 from imagefactory.entry.web import build_rows, log_pages, pulls, show, usage_rows
 from imagefactory.entry.web.build_rows import build_url
 from imagefactory.entry.web.finding import attempt_of, find_attempt, find_build
+from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 
@@ -68,7 +69,7 @@ def _failure(build: BuildDetail, run: ExecutionView | None, older: bool) -> dict
 @require_GET
 def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
     actor, found, b = find_build(request, tenant, project, number)
-    context = dict(show.live(f"build:{b.id}"))
+    context = {"live_on": listen_to(f"build:{b.id}")}
     attempt = attempt_of(request)
     run = find_attempt(actor, b, attempt)
     attempts = selectors.list_attempts(actor, b.id)
@@ -81,7 +82,7 @@ def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpR
         "status": run.status if older and run else b.status, "stages": _cells(run, base, attempt),
         "failure": _failure(b, run, older), "wait": place.reason if place else "",
         "live": b.status in {"queued", "running"} and not older,
-        "attempts": [AttemptRow(n, s, base if n == attempts[-1][0] else f"{base}?attempt={n}", bool(run) and n == run.attempt)
+        "attempts": [AttemptRow(n, s, base if n == attempts[-1][0] else f"{base}?attempt={n}", run is not None and n == run.attempt)
                      for n, s in attempts[::-1]],
         "image": b.image if b.image and not older else None,
         "tools": pulls.commands(str(b.image["reference"]), str((b.image.get("tags") or [""])[0]), str(b.image["digest"]))
@@ -100,9 +101,7 @@ def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpR
 _BLOCKS = {"head": "blocks/build_head.html", "stages": "blocks/stages.html", "rail": "blocks/build_rail.html"}
 
 
-def _log(
-    actor: Actor, b: BuildDetail, run: ExecutionView | None, base: str, request: HttpRequest
-) -> dict[str, Any]:
+def _log(actor: Actor, b: BuildDetail, run: ExecutionView | None, base: str, request: HttpRequest) -> dict[str, Any]:
     """Return what the log pane shows; nothing when only another block is asked for."""
     if request.headers.get("X-Block", "") in _BLOCKS:
         return {}

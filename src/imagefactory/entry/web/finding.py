@@ -11,9 +11,7 @@ from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import InvalidRequest, NotFound
 
 
-def find_build(
-    request: HttpRequest, tenant: str, project: str, number: int
-) -> tuple[Actor, ProjectView, BuildDetail]:
+def find_build(request: HttpRequest, tenant: str, project: str, number: int) -> tuple[Actor, ProjectView, BuildDetail]:
     """Return who asks, the project and the build. Raises NotFound for what they may not see."""
     actor = actor_of(request, tenant)
     found = get_project(actor, project)

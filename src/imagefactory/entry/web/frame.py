@@ -1,5 +1,4 @@
-"""What stands around every page: the person's tenants, the navigation they may use, the crumbs' beginning.
-"""
+"""What stands around every page: the person's tenants, the navigation they may use, the crumbs' beginning."""
 
 from __future__ import annotations
 

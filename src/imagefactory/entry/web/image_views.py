@@ -14,6 +14,7 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import pulls, show
 from imagefactory.entry.web.build_rows import build_url
+from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel import env
 
 PAGE = 50
@@ -22,7 +23,7 @@ PAGE = 50
 @require_GET
 def images(request: HttpRequest, tenant: str) -> HttpResponse:
     actor = actor_of(request, tenant)
-    context = dict(show.live(f"tenant:{actor.tenant}"))
+    context = {"live_on": listen_to(f"tenant:{actor.tenant}")}
     search = request.GET.get("q", "")[:100].replace("\0", "")
     found, after = list_images(actor, search=search, after=request.GET.get("after", "")[:200], limit=PAGE)
     names = projects_by_id(actor, {i.project_id for i in found})

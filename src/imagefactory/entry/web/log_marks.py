@@ -48,7 +48,9 @@ def mark_of(text: str) -> str:
     if not _WORDS.search(text, 0, MARK_CHARACTERS * 2):
         return ""
     head = SEQUENCE.sub("", text)[:MARK_CHARACTERS]
-    return next((name for name in ("step", "open", "close", "cached", "error", "warning") if _COMPILED[name].search(head)), "")
+    return next(
+        (name for name in ("step", "open", "close", "cached", "error", "warning") if _COMPILED[name].search(head)), ""
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -204,7 +204,13 @@ def _empty(actor: Actor, build: BuildDetail, execution: ExecutionView | None) ->
 
 
 def pane(
-    actor: Actor, build: BuildDetail, execution: ExecutionView | None, base: str, request: HttpRequest, *, full: bool = False
+    actor: Actor,
+    build: BuildDetail,
+    execution: ExecutionView | None,
+    base: str,
+    request: HttpRequest,
+    *,
+    full: bool = False,
 ) -> LogPane:
     """Return the log of an attempt for the page at `base` (the build's address); without one, why there is none."""
     now_state = state(build, execution)

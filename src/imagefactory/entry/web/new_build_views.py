@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -75,7 +75,7 @@ def _submit(
     try:
         if values["source"] == "archive" and (file := request.FILES.get("archive")):
             # Kept before anything is judged, so that a wrong field elsewhere does not cost the upload.
-            values["upload_id"] = str(upload_archive(actor, project.id, filename=str(file.name), content=file).id)
+            values["upload_id"] = str(upload_archive(actor, project.id, filename=str(file.name), content=cast("BinaryIO", file)).id)
             draft.form = Form(values)
         draft.document = build_form.asked(values, project, list_uploads(actor, project.id, 200), earlier)
         if "check" in request.POST:
@@ -91,9 +91,7 @@ def _submit(
     return None
 
 
-def _answer(
-    request: HttpRequest, actor: Actor, project: ProjectView, draft: _Draft, number: int
-) -> HttpResponse:
+def _answer(request: HttpRequest, actor: Actor, project: ProjectView, draft: _Draft, number: int) -> HttpResponse:
     settings = env.get()
     api, command = build_form.calls(settings.public_url, project.slug, draft.document or {})
     chosen = draft.form.value("secrets").split("\n")

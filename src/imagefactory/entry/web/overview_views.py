@@ -15,6 +15,7 @@ from imagefactory.domain.images.selectors import list_images
 from imagefactory.domain.projects.selectors import ProjectView, list_projects
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import build_rows, show
+from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel.actor import Actor
 
 WAITING = 5  # queued builds whose place is told; each costs a few counts
@@ -36,7 +37,7 @@ class FirstStep:
 def overview(request: HttpRequest, tenant: str) -> HttpResponse:
     actor = actor_of(request, tenant)
     remember_tenant(actor)
-    context = dict(show.live(f"tenant:{actor.tenant}"))
+    context = {"live_on": listen_to(f"tenant:{actor.tenant}")}
     projects, _ = list_projects(actor, limit=50)
     newest = newest_per_project(actor, [p.id for p in projects], 1)
     recent, _ = list_builds(actor, BuildFilter(), limit=10)
@@ -76,5 +77,3 @@ def _steps(actor: Actor, projects: list[ProjectView], recent: list[BuildView]) -
     ]  # fmt: skip
     now = next((i for i, s in enumerate(found) if not s.done and s.url), -1)
     return [dataclasses.replace(s, next=i == now) for i, s in enumerate(found)]
-
-

@@ -17,6 +17,7 @@ from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import build_rows, show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel import env
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import ValidationFailed
@@ -78,7 +79,7 @@ def new_project(request: HttpRequest, tenant: str) -> HttpResponse:
 def project(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     actor = actor_of(request, tenant)
     found = get_project(actor, project)
-    context = dict(show.live(f"project:{found.id}"))
+    context = {"live_on": listen_to(f"project:{found.id}")}
     strip = newest_per_project(actor, [found.id], 30).get(found.id, [])
     recent, _ = list_builds(actor, BuildFilter(project_id=found.id), limit=8)
     images, _ = list_images(actor, project_id=found.id, limit=3)

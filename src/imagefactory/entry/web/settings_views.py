@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -92,7 +92,7 @@ def _save_source(request: HttpRequest, actor: Actor, project: ProjectView) -> Fo
         credential_id = uuid.UUID(values["credential_id"])
     try:
         if values["kind"] == "archive" and (file := request.FILES.get("archive")):
-            made = services.upload_archive(actor, project.id, filename=str(file.name), content=file)
+            made = services.upload_archive(actor, project.id, filename=str(file.name), content=cast("BinaryIO", file))
             values["upload_id"] = str(made.id)
         services.set_source(
             actor, project.id, kind=values["kind"], source=values, credential_id=credential_id,

@@ -9,8 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
-from imagefactory.domain.builds.live import live_position
-
 
 def page(
     request: HttpRequest,
@@ -30,11 +28,3 @@ def page(
         patch_vary_headers(response, ["X-Block"])
     response["Cache-Control"] = "no-store"
     return response
-
-
-def live(*topics: str) -> dict[str, str]:
-    """Return the context that makes a page listen: to these topics, from now on.
-
-    To be called before the page's rows are read, so that nothing falls between them and the stream.
-    """
-    return {"live_topics": ",".join(topics), "live_after": str(live_position())}

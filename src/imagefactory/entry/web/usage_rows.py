@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from imagefactory.domain.builds.selectors import Usage
@@ -37,7 +38,7 @@ def _points(values: Sequence[float]) -> str:
 def _rates(samples: Sequence[Usage], field: str) -> list[float]:
     """Return the change of a running total per second between neighbours."""
     found = [0.0]
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in itertools.pairwise(samples):
         seconds = max((after.at - before.at).total_seconds(), 0.1)
         found.append(max(0.0, (getattr(after, field) - getattr(before, field)) / seconds))
     return found
