@@ -12,7 +12,8 @@ from imagefactory.domain.projects.selectors import ProjectView, projects_by_id
 from imagefactory.entry.web import words
 from imagefactory.kernel.actor import Actor
 
-_TRIGGERS = {"web": "by hand", "api": "API", "cli": "command line", "rerun": "rerun"}
+# How a build was asked for; the pages themselves need no word.
+TRIGGERS = {"web": "", "api": "API", "cli": "CLI", "rerun": "rerun"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ def build_url(tenant: str, project: str, number: int) -> str:
 def _row(tenant: str, project: ProjectView, b: BuildView) -> BuildRow:
     return BuildRow(
         b.id, build_url(tenant, project.slug, b.number), title(b), b.number, b.status, project.name,
-        f"/t/{tenant}/p/{project.slug}/", b.ref, b.commit[:8], b.method, _TRIGGERS.get(b.trigger, b.trigger),
+        f"/t/{tenant}/p/{project.slug}/", b.ref, b.commit[:8], b.method, TRIGGERS.get(b.trigger, b.trigger),
         b.created_by_name, b.started_at, b.finished_at, words.between(b.queued_at, b.started_at), b.created_at,
         str(b.failure.get("message", "")) if b.failure else "",
     )  # fmt: skip

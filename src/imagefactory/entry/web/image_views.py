@@ -42,6 +42,12 @@ def _origin(tenant: str, project: str, version: VersionView) -> tuple[str, str]:
     return "Pushed by hand", ""
 
 
+def _best_tag(version: VersionView | None) -> str:
+    """Return the tag to show in a command: `latest` where it is one, otherwise the first; empty without tags."""
+    tags = list(version.tags) if version else []
+    return "latest" if "latest" in tags else next(iter(tags), "")
+
+
 @require_GET
 def image(request: HttpRequest, tenant: str, name: str) -> HttpResponse:
     actor = actor_of(request, tenant)
@@ -54,7 +60,7 @@ def image(request: HttpRequest, tenant: str, name: str) -> HttpResponse:
     tags = sorted({t for v in versions for t in v.tags})
     page: dict[str, Any] = {
         "image": found, "project": project, "tenant": tenant, "rows": rows, "tags": tags, "host": env.get().host,
-        "tools": pulls.commands(found.reference, tags[0] if tags else "", found.latest.digest if found.latest else ""),
+        "tools": pulls.commands(found.reference, _best_tag(found.latest), found.latest.digest if found.latest else ""),
     }  # fmt: skip
     return show.page(request, "image.html", page)
 
@@ -70,6 +76,6 @@ def version(request: HttpRequest, tenant: str, name: str, digest: str) -> HttpRe
     words, url = _origin(tenant, project.slug, this)
     page = {
         "image": found, "project": project, "tenant": tenant, "v": this, "origin": words, "origin_url": url,
-        "host": env.get().host, "tools": pulls.commands(found.reference, this.tags[0] if this.tags else "", digest),
+        "host": env.get().host, "tools": pulls.commands(found.reference, _best_tag(this), digest),
     }  # fmt: skip
     return show.page(request, "image_version.html", page)

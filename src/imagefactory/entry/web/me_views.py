@@ -8,9 +8,10 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from imagefactory.domain.identity import selectors, services
+from imagefactory.domain.identity.errors import KeyNotFound
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
@@ -91,9 +92,15 @@ def keys(request: HttpRequest) -> HttpResponse:
     return show.page(request, "me_keys.html", page, status=form.status)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def revoke_key(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Say what the revocation would do, and do it when that page is sent."""
     actor = _actor(request)
+    if request.method == "GET":
+        key = next((k for k in selectors.keys_of(actor) if k.id == key_id), None)
+        if key is None:
+            raise KeyNotFound
+        return show.page(request, "me_key_revoke.html", {"section": "keys", "form": Form(), "key": key})
     services.revoke_api_key(actor, key_id)
     messages.success(request, "The key is revoked. It stopped working at once.")
     return _back(actor, "keys")

@@ -75,7 +75,9 @@ def _submit(
     try:
         if values["source"] == "archive" and (file := request.FILES.get("archive")):
             # Kept before anything is judged, so that a wrong field elsewhere does not cost the upload.
-            values["upload_id"] = str(upload_archive(actor, project.id, filename=str(file.name), content=cast("BinaryIO", file)).id)
+            values["upload_id"] = str(
+                upload_archive(actor, project.id, filename=str(file.name), content=cast("BinaryIO", file)).id
+            )
             draft.form = Form(values)
         draft.document = build_form.asked(values, project, list_uploads(actor, project.id, 200), earlier)
         if "check" in request.POST:

@@ -9,19 +9,23 @@ from typing import Any, BinaryIO, cast
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from imagefactory.domain.builds.selectors import BuildFilter, count_builds
 from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.policies import may
 from imagefactory.domain.images.selectors import list_images
 from imagefactory.domain.projects import services
+from imagefactory.domain.projects.errors import CredentialNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, renamed, typed
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, TooLarge, ValidationFailed
 
+_SHORT_KINDS = {"git_password": "Git over https", "git_ssh_key": "Git over ssh", "build_secret": "Build secret"}
 KINDS = (
     ("git_password", "Git over https: user name and password or token"),
     ("git_ssh_key", "Git over ssh: private key"),
@@ -79,7 +83,7 @@ def source(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     credentials = [c for c in list_credentials(actor, found.id) if c.kind != "build_secret"]
     page = _page(
         actor, found, "source", form=form, uploads=[(str(u.id), u.filename) for u in list_uploads(actor, found.id)],
-        credentials=[("", "None: the repository is open"), *((str(c.id), f"{c.name} ({c.kind})") for c in credentials)],
+        credentials=[("", "None: the repository is open"), *((str(c.id), f"{c.name} ({_SHORT_KINDS[c.kind]})") for c in credentials)],
         may_start=actor.may(Permission.BUILD_START, found.id),
     )  # fmt: skip
     return show.page(request, "settings_source.html", page, status=form.status)
@@ -120,14 +124,22 @@ def credentials(request: HttpRequest, tenant: str, project: str) -> HttpResponse
             return redirect(request.path)
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
-    page = _page(actor, found, "credentials", form=form, kinds=KINDS, credentials=list_credentials(actor, found.id),
-                 kind_names=dict(KINDS))  # fmt: skip
+X
     return show.page(request, "settings_credentials.html", page, status=form.status)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def delete_credential(request: HttpRequest, tenant: str, project: str, credential_id: uuid.UUID) -> HttpResponse:
+    """Say what the deletion would do, and do it when that page is sent."""
     actor, found = _find(request, tenant, project)
+    authorize(may(actor, Permission.SETTINGS_EDIT, found.id))
+    if request.method == "GET":
+        credential = next((c for c in list_credentials(actor, found.id) if c.id == credential_id), None)
+        if credential is None:
+            raise CredentialNotFound
+        page = _page(actor, found, "credentials", form=Form(), credential=credential,
+                     in_use=found.credential_id == credential_id, kind=dict(KINDS)[credential.kind])  # fmt: skip
+        return show.page(request, "credential_delete.html", page)
     services.delete_credential(actor, found.id, credential_id)
     messages.success(request, "The credential is destroyed. Builds that ask for it fail from now on.")
     return redirect(f"/t/{tenant}/p/{project}/settings/credentials")

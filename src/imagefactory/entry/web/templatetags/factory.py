@@ -101,7 +101,8 @@ def field(
 ) -> dict[str, Any]:
     """Return one field with label above, help and errors under it.
 
-    `kind` is an input type, `area`, `code` or `select`; `more` may hold optional, autocomplete, rows, prefix, list.
+    `kind` is an input type, `area`, `code` or `select`. `more` may hold optional, free (needed only with another choice, so
+    the browser does not insist), autocomplete, rows, prefix, readonly, placeholder, accept, focus.
     """
     wrong = form.wrong(name)
     described = [f"h-{name}"] if hint else []
@@ -109,7 +110,8 @@ def field(
         "name": name, "label": label, "kind": kind, "hint": hint, "choices": choices, "wrong": wrong,
         "value": "" if kind == "password" else form.value(name),
         "described": " ".join([*described, *([f"w-{name}"] if wrong else [])]),
-        "optional": more.get("optional", False), "autocomplete": more.get("autocomplete", ""),
+        "optional": more.get("optional", False),
+        "required": not more.get("optional") and not more.get("free") and kind != "file", "autocomplete": more.get("autocomplete", ""),
         "rows": more.get("rows", 4), "prefix": more.get("prefix", ""), "readonly": more.get("readonly", False),
         "placeholder": more.get("placeholder", ""), "accept": more.get("accept", ""), "focus": more.get("focus", False),
     }  # fmt: skip
