@@ -10,6 +10,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from imagefactory.domain.identity.models import Membership, Tenant, User
+
 SIGN_UP = {"name": "Mira Lund", "email": "mira@example.com", "password": "copper-kettle-9", "tenant_name": "Acme"}
 DOCKERFILE = "FROM scratch\nCOPY hello /\n"
 BUILD = {"source": "inline", "dockerfile_text": DOCKERFILE, "tags": "latest"}
@@ -86,7 +88,7 @@ def test_a_dry_run_stores_nothing_keeps_what_was_typed_and_shows_the_same_call(s
         ("tags", "bad/tag", "bad/tag"),
         ("build_args", "no equals sign", "NAME=value"),
         ("memory_mib", "plenty", "Give a number"),
-        ("memory_mib", "99999999", "at most"),
+        ("memory_mib", "60000", "at most"),
         ("context", "../..", "inside the source"),
         ("platform", "pdp11", "linux/amd64"),
     ],
@@ -146,11 +148,11 @@ def test_the_list_pages_over_the_whole_and_says_where_one_is(shop: Client) -> No
     for _ in range(53):
         started(shop)
     page = text(shop, "/t/acme/builds")
-    assert "1–50 of 53" in page
+    assert "1\N{EN DASH}50 of 53" in page
     older = re.search(r'rel="next" href="([^"]+)"', page)
     assert older
     page = text(shop, "/t/acme/builds" + older[1].replace("&amp;", "&"))
-    assert "51–53 of 53" in page
+    assert "51\N{EN DASH}53 of 53" in page
     assert "/builds/1" in page
 
 
@@ -260,12 +262,9 @@ def test_a_second_team_is_made_and_switched_to(mira: Client) -> None:
 
 
 def test_a_refused_page_names_the_reason_and_whom_to_ask(shop: Client) -> None:
-    from imagefactory.domain.identity import selectors, services
-    from imagefactory.domain.identity.models import Membership, Tenant, User
-
     other = Client()
     other.post("/signup", {**SIGN_UP, "name": "Vera", "email": "vera@example.com", "tenant_name": "Globex"})
-    vera, mira = User.objects.get(email="vera@example.com"), User.objects.get(email="mira@example.com")
+    vera = User.objects.get(email="vera@example.com")
     Membership.objects.create(tenant=Tenant.objects.get(slug="acme"), user=vera)
     answer = other.get("/t/acme/projects/new")
     page = answer.content.decode()
@@ -273,8 +272,6 @@ def test_a_refused_page_names_the_reason_and_whom_to_ask(shop: Client) -> None:
     assert "Only owners of the tenant create projects" in page
     assert "mailto:mira@example.com" in page
     assert "You are in no project yet" in text(other, "/t/acme/")
-    boss = selectors.actor_for_user(mira.id, "acme")
-    assert services.remember_tenant(boss) is None
 
 
 def test_pages_carry_no_inline_script_or_style(shop: Client) -> None:

@@ -124,7 +124,8 @@ def credentials(request: HttpRequest, tenant: str, project: str) -> HttpResponse
             return redirect(request.path)
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
-X
+    rows = [(c, _SHORT_KINDS[c.kind]) for c in list_credentials(actor, found.id)]
+    page = _page(actor, found, "credentials", form=form, kinds=KINDS, credentials=rows)
     return show.page(request, "settings_credentials.html", page, status=form.status)
 
 
