@@ -4,6 +4,8 @@ import { duration } from "./times.js";
 export const CHUNK = 200;
 const KINDS = { step: 1, open: 2 };
 
+export const counted = (number, word) => (number ? `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}` : `no ${word}s`);
+
 export function icon(shape) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -34,9 +36,12 @@ class Fold {
     this.word.className = "vh";
     this.facts = document.createElement("em");
     this.bar.append(this.mark, this.label, this.word, this.facts);
+    this.head = document.createElement("div");
+    this.head.className = "log-head";
+    this.head.append(this.bar);
     this.body = document.createElement("div");
     this.body.className = "log-body";
-    this.el.append(this.bar, this.body);
+    this.el.append(this.head, this.body);
     this.bar.addEventListener("click", () => this.set(!this.open));
     this.set(open);
     this.dress();
@@ -63,9 +68,8 @@ class Fold {
     const facts = [];
     if (this.info?.status === "running" && this.info.started) facts.push(duration(Math.max(0, now - this.info.started), 0));
     else if (this.info?.took) facts.push(this.info.took);
-    else if (this.at && this.ended) facts.push(this.cached ? "cached" : duration(this.ended - this.at));
-    const lines = this.last - this.first + 1;
-    facts.push(lines === 1 ? "1 line" : `${lines.toLocaleString("en")} lines`);
+    else if (this.at && this.ended) facts.push(this.cached ? "cached" : duration(Math.max(0, this.ended - this.at)));
+    facts.push(counted(this.last - this.first + 1, "line"));
     const text = facts.join(" · ");
     if (this.facts.textContent !== text) this.facts.textContent = text;
   }
@@ -143,7 +147,9 @@ export class Folds {
         this.observe(chunk);
       }
       this.last = chunk.last = Math.min(to, chunk.first + CHUNK - 1);
-      if (!chunk.painted) chunk.el.style.height = `${(chunk.last - chunk.first + 1) * this.height}px`;
+      // The line that a fold is named after is shown by its bar.
+      const rows = chunk.last - chunk.first + (fold.level && chunk.first === fold.first ? 0 : 1);
+      if (!chunk.painted) chunk.el.style.height = `${rows * this.height}px`;
     }
     for (let at = fold; at; at = at.parent) {
       at.last = this.last;

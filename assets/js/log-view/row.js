@@ -38,7 +38,7 @@ export function fill(span, text) {
 export function makeRow(line, { tone, href, time }) {
   const [number, at, , stream] = line;
   const row = document.createElement("div");
-  row.className = `ln ${tone}${stream === "cut" ? " w" : ""}${stream === "note" ? " note" : ""}`;
+  row.className = `ln ${tone}${stream === "cut" ? " w" : ""}${stream === "note" ? " said" : ""}`;
   row.id = `L${number}`;
   row.dataset.line = number;
   const anchor = document.createElement("a");

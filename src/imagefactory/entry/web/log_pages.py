@@ -184,7 +184,7 @@ def _find(execution: ExecutionView, request: HttpRequest, query: str) -> Found:
         found = log_store().search(str(execution.id), query, regex=regex, case=case, limit=FOUND_LINES)
     except PatternInvalid as error:
         return Found((), str(error))
-    sentence = f"{found.total:,} line{'s' if found.total != 1 else ''} match"
+    sentence = "1 line matches" if found.total == 1 else f"{found.total:,} lines match"
     if found.total > len(found.lines):
         sentence += f"; the first {len(found.lines)} are shown"
     return Found(tuple(plain_row(line) for line in found.lines), f"{sentence}.")
