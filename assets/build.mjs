@@ -11,7 +11,7 @@ const fresh = `${out}.new-${process.pid}`;
 
 const result = await esbuild.build({
   absWorkingDir: here,
-  entryPoints: { app: "js/app.js", style: "css/style.css" },
+  entryPoints: { app: "js/app.js", log: "js/log-view/log.js", style: "css/style.css" },
   bundle: true,
   splitting: true,
   format: "esm",

@@ -25,7 +25,7 @@ _PREFIX: Final = r"^(?:[^\s:]+:\s?){0,5}"
 _EDGES: Final = (r"(?:^|[\s\[(|])(?:", r")(?:$|[\s:\])|!])")
 PATTERNS: Final[dict[str, str]] = {
     "error": rf"{_EDGES[0]}ERROR|FATAL|CRITICAL|PANIC|ERR!{_EDGES[1]}"
-    rf"|{_PREFIX}(?:[Ee]rror|[Ff]atal|[Ff]atal error|panic)(?:\[\w+\])?(?::|!| -)|^E: |^Traceback \(most recent call last\)",
+    rf"|{_PREFIX}(?:[Ee]rror|[Ff]atal|[Ff]atal error|panic)(?:\[\w+\])?(?::|!| -)|^E: |^make(?:\[\d+\])?: \*\*\* |^Traceback \(most recent call last\)",
     "warning": rf"{_EDGES[0]}WARNING|WARN|DEPRECATION{_EDGES[1]}"
     rf"|{_PREFIX}(?:[Ww]arning|[Dd]eprecated)(?:\[\S+\])?(?::|!| -)|^W: |^npm warn ",
     "step": r"^(?:\[\d+/\d+\] )?STEP \d+(?:/\d+)?: ",
@@ -35,7 +35,9 @@ PATTERNS: Final[dict[str, str]] = {
 }
 _COMPILED: Final = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 # Most lines hold none of these and need no pattern.
-_WORDS: Final = re.compile(r"(?i)err|fatal|panic|critical|traceback|warn|deprecat|STEP |group|E: |W: |Using cache")
+_WORDS: Final = re.compile(
+    r"(?i)err|\*\*\*|fatal|panic|critical|traceback|warn|deprecat|STEP |group|E: |W: |Using cache"
+)
 
 
 def patterns() -> str:

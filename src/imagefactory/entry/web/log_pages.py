@@ -105,18 +105,17 @@ def _stage_state(stage: StageView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def state(build: BuildDetail, execution: ExecutionView | None) -> dict[str, Any]:
+def state(actor: Actor, build: BuildDetail, execution: ExecutionView | None) -> dict[str, Any]:
     """Return how far attempt and log are, as the script reads it."""
     if execution is None:
         return {"status": build.status, "word": marks.mark(build.status).word, "total": 0, "finished": False,
-                "stages": [], "notes": [], "failure_line": 0}  # fmt: skip
+                "stages": [], "notes": [], "empty": _empty(actor, build, None)}  # fmt: skip
     log = log_store().state(str(execution.id))
     over = execution.status not in _LIVE
-    failure = build.failure if execution.attempt == build.attempts else {}
     return {
         "status": execution.status, "word": marks.mark(execution.status).word, "total": log.lines,
         "finished": over, "stages": [_stage_state(s) for s in execution.stages],
-        "notes": list(_notes(log, execution)), "failure_line": int(failure.get("line") or 0) if failure else 0,
+        "notes": list(_notes(log, execution)), "empty": "" if log.lines else _empty(actor, build, execution),
     }  # fmt: skip
 
 
@@ -185,7 +184,7 @@ def _find(execution: ExecutionView, request: HttpRequest, query: str) -> Found:
         found = log_store().search(str(execution.id), query, regex=regex, case=case, limit=FOUND_LINES)
     except PatternInvalid as error:
         return Found((), str(error))
-    sentence = f"{found.total:,} line{'s' if found.total != 1 else ''} match"
+    sentence = "1 line matches" if found.total == 1 else f"{found.total:,} lines match"
     if found.total > len(found.lines):
         sentence += f"; the first {len(found.lines)} are shown"
     return Found(tuple(plain_row(line) for line in found.lines), f"{sentence}.")
@@ -213,7 +212,7 @@ def pane(
     full: bool = False,
 ) -> LogPane:
     """Return the log of an attempt for the page at `base` (the build's address); without one, why there is none."""
-    now_state = state(build, execution)
+    now_state = state(actor, build, execution)
     stages = _stages(execution, now_state["total"]) if execution else ()
     query = request.GET.get("q", "")[:512]
     live = (execution is not None and execution.status in _LIVE) or (execution is None and build.status == "queued")
@@ -221,7 +220,7 @@ def pane(
     follow = "?" + urlencode({"attempt": attempt}) if attempt else ""
     return LogPane(
         base=base, attempt=attempt, full=full, live=live, live_url=f"/live/builds/{build.id}/logs{follow}",
-        lines=now_state["total"], stages=stages, empty="" if now_state["total"] else _empty(actor, build, execution),
+        lines=now_state["total"], stages=stages, empty=now_state["empty"],
         notes=tuple(now_state["notes"]), can_download=policies.may_download_log(actor, build.project_id) is True,
         query=query, found=_find(execution, request, query) if execution and query else None,
         state=json.dumps(now_state), patterns=log_marks.patterns(),

@@ -97,10 +97,10 @@ def log_lines(request: HttpRequest, tenant: str, project: str, number: int) -> o
     """Return lines behind `after`, and how far attempt and log are. `limit=0` asks for the state alone."""
     actor, _, build = find_build(request, tenant, project, number)
     execution = get_execution(actor, build.id, attempt_of(request)) if build.attempts else None
-    state = log_pages.state(build, execution)
+    state = log_pages.state(actor, build, execution)
     after, limit = number_of(request, "after", 0, 2**40), number_of(request, "limit", 1000, MAX_READ_LINES)
     lines = log_store().read(str(execution.id), after, limit) if execution else []
-    return {**state, "attempt": execution.attempt if execution else 0, "lines": lines}
+    return {**state, "attempt": execution.attempt if execution else 0, "lines": [tuple(line) for line in lines]}
 
 
 @_json
