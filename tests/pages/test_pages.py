@@ -18,6 +18,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
     "login": (200, 200, 200, 200, 200, 200),
     "signup": (200, 200, 200, 200, 200, 200),
+    "palette": (302, 200, 200, 200, 200, 200),
     "tenant": (302, 404, 200, 200, 200, 200),
     "images": (302, 404, 200, 200, 200, 200),
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -26,6 +27,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "build-log-raw": (302, 404, 200, 200, 200, 200),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
+    "appearance": (302, 302, 302, 302, 302, 302),
     "build-rerun": (302, 404, 403, 302, 302, 302),
     "build-cancel": (302, 404, 403, 403, 302, 302),
 }
@@ -45,7 +47,7 @@ def address(world: World, name: str, number: int) -> str:
     from django.urls import reverse
 
     arguments: dict[str, object] = {}
-    if name not in {"home", "login", "signup"}:
+    if name not in {"home", "login", "signup", "palette", "appearance"}:
         arguments["tenant"] = world.tenant_slug
     if name.startswith("build"):
         arguments["project"] = world.project.slug
