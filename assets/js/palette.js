@@ -48,7 +48,7 @@ function option(action) {
   made.role = "option";
   name.textContent = action.label;
   keys.textContent = action.keys;
-  made.append(name, keys);
+  made.append(name, " ", keys);
   made.addEventListener("click", () => {
     dialog().close();
     action.element.click();
