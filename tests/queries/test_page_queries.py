@@ -1,0 +1,85 @@
+"""How many queries each page takes: the same however many rows it shows."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from imagefactory.domain.builds import queue
+from imagefactory.domain.builds.services import execution
+from imagefactory.domain.builds.services.submit import submit_build
+from imagefactory.domain.builds.states import BuildStatus
+from imagefactory.domain.identity.models import User
+from imagefactory.domain.images.services import Published, record_image
+from imagefactory.domain.projects.selectors import ProjectView
+from imagefactory.domain.projects.services import create_project
+from imagefactory.kernel.actor import system
+from tests.conftest import INLINE, World
+
+# Session, person, actor (person, tenant, roles), teams and running builds are in each; the rest is the page's own.
+PAGES = {
+    "overview": 20,
+    "builds": 12,
+    "projects": 11,
+    "images": 13,
+    "project": 17,
+    "project-builds": 13,
+    "build": 17,
+    "build-config": 12,
+    "build-log": 13,
+    "build-new": 15,
+    "settings": 9,
+    "settings-source": 13,
+    "settings-credentials": 11,
+    "image": 15,
+    "me-keys": 14,
+}
+
+
+def _finish_builds(world: World, project: ProjectView, count: int) -> None:
+    owner, path = world.actor("owner"), f"{world.tenant_slug}/{project.slug}"
+    for n in range(count):
+        build = submit_build(owner, project.id, INLINE)
+        claim = queue.claim("w")
+        assert claim is not None
+        execution.begin(claim, ["fetch", "lint", "build", "publish"])
+        execution.finish(claim, BuildStatus.FAILED, failure=execution.Failure("x", "build", "It failed."))
+        digest = f"sha256:{project.id.hex}{build.number:032x}"
+        published = Published(path, digest, "application/x", 10, ["linux/amd64"], {}, [])
+        record_image(
+            system("dispatcher"), tenant_id=world.tenant_id, project_id=project.id, published=published,
+            tags=["latest", f"v{n}"], origin={"kind": "build", "number": str(build.number)},
+        )  # fmt: skip
+
+
+def _counts(world: World) -> dict[str, int]:
+    browser = Client()
+    browser.force_login(User.objects.get(id=world.users["owner"]))
+    found = {}
+    for name in PAGES:
+        arguments: dict[str, object] = {"tenant": world.tenant_slug, "project": "project-0", "number": 1}
+        wanted = {"tenant"} if name in {"overview", "builds", "projects", "images"} else {"tenant", "project"}
+        wanted |= {"number"} if name in {"build", "build-config", "build-log"} else set()
+        arguments = {k: v for k, v in arguments.items() if k in wanted}
+        if name == "image":
+            arguments = {"tenant": world.tenant_slug, "name": "project-0"}
+        address = "/me/keys" if name == "me-keys" else reverse(name, kwargs=arguments)
+        browser.get(address)  # the first visit writes which team was used last
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(address).status_code == 200, name
+        found[name] = len(queries)
+    return found
+
+
+def test_every_page_takes_a_known_number_of_queries_however_much_it_shows(world: World) -> None:
+    owner = world.actor("owner")
+    first = create_project(owner, name="Project 0")
+    _finish_builds(world, first, 1)
+    few = _counts(world)
+    _finish_builds(world, first, 20)
+    for i in range(1, 12):
+        _finish_builds(world, create_project(owner, name=f"Project {i}"), 2)
+    assert _counts(world) == few
+    assert few == PAGES
