@@ -46,8 +46,8 @@ class _Web:
         self.path = front.web_socket
 
 
-@pytest.fixture
-def front(
+@pytest.fixture(scope="session")
+def _front(
     assets: None, chromium: Browser, live_server: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
     from imagefactory.kernel import env
@@ -60,6 +60,15 @@ def front(
     yield made
     made.close()
     stream.stop()
+
+
+@pytest.fixture
+def front(_front: Front, live_server: Any) -> Front:
+    """The origin, as it is at first; `live_server` makes the test's rows visible to web."""
+    _front.refusing = False
+    _front.live_opened = 0
+    _front.requests.clear()
+    return _front
 
 
 @pytest.fixture
