@@ -89,7 +89,9 @@ def test_an_action_of_the_palette_clicks_the_pages_own_control(tab: Page) -> Non
 
 
 def test_single_letters_act_and_are_inert_while_typing_and_when_off(tab: Page) -> None:
-    tab.evaluate("document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })")
+    tab.evaluate(
+        "document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })"
+    )
     tab.keyboard.press("c")
     assert tab.evaluate("window.made") == 1
     for modified in ("Control+c", "Alt+c"):
@@ -172,7 +174,9 @@ def test_copying_says_so_on_the_button_and_aloud(stage: Stage, sign_in: Enter) -
 
 def test_copying_works_without_the_clipboard_interface(stage: Stage, sign_in: Enter) -> None:
     context = sign_in(permissions=["clipboard-read"])
-    context.add_init_script("navigator.clipboard && Object.defineProperty(navigator.clipboard, 'writeText', { value: () => Promise.reject() })")
+    context.add_init_script(
+        "navigator.clipboard && Object.defineProperty(navigator.clipboard, 'writeText', { value: () => Promise.reject() })"
+    )
     page = context.new_page()
     page.goto(stage.parts)
     button = page.get_by_role("button", name="Copy digest")
@@ -297,7 +301,9 @@ def test_a_second_click_on_a_sent_form_does_nothing(tab: Page) -> None:
 
 def test_a_page_that_comes_back_is_as_good_as_new(stage: Stage, tab: Page) -> None:
     """Back-forward cache or not: the button may be used again, and each click acts once."""
-    tab.evaluate("document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })")
+    tab.evaluate(
+        "document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })"
+    )
     tab.locator("#again").click()
     tab.wait_for_url("**/builds")
     tab.go_back()

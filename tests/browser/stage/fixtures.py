@@ -55,7 +55,11 @@ def chromium(servers: Servers) -> Iterator[Browser]:
     found = shutil.which("chromium")
     assert found, "Chromium is missing: install the Debian package chromium."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=found,
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         yield browser
         # While Playwright's event loop runs, Django keeps this thread's connection in another place.
         connections.close_all()

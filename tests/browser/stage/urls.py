@@ -32,7 +32,9 @@ def removal(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method == "POST" and not wrong:
         messages.success(request, f"Deleted by {request.POST.get('how')}.")
         return redirect(f"/stage/{tenant}")
-    return render(request, "stage/removal.html", {"wrong": wrong, "home": f"/stage/{tenant}"}, status=422 if wrong else 200)
+    return render(
+        request, "stage/removal.html", {"wrong": wrong, "home": f"/stage/{tenant}"}, status=422 if wrong else 200
+    )
 
 
 def builds(request: HttpRequest, tenant: str) -> HttpResponse:
