@@ -282,3 +282,29 @@ def test_pages_carry_no_inline_script_or_style(shop: Client) -> None:
         assert " style=" not in page
         assert not re.search(r"<script(?![^>]*\bsrc=)", page), address
         assert not re.search(r"\son[a-z]+=", page), address
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("/t/acme/", ["overview"]),
+        ("/t/acme/builds", ["rows"]),
+        ("/t/acme/images", ["rows"]),
+        ("/t/acme/p/shop/", ["project"]),
+        ("/t/acme/p/shop/builds/1", ["head", "stages", "rail"]),
+    ],
+)
+def test_each_live_block_of_a_page_is_served_alone_and_equals_the_one_in_the_page(
+    shop: Client, address: str, names: list[str]
+) -> None:
+    started(shop)
+    page = text(shop, address)
+    assert re.findall(r'data-block="(\w+)"', page) == names
+    for name in names:
+        answer = shop.get(address, headers={"X-Block": name})
+        alone = answer.content.decode()
+        assert answer.status_code == 200
+        assert "X-Block" in answer["Vary"]
+        assert f'data-block="{name}"' in alone
+        assert "<html" not in alone
+        assert re.sub(r'value="\w{64}"|\d+\.\d s', "", alone).strip() in re.sub(r'value="\w{64}"|\d+\.\d s', "", page)
