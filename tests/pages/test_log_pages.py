@@ -197,9 +197,7 @@ def test_a_search_looks_at_the_whole_log(world: World) -> None:
         ("lines?attempt=abc", "attempt is a whole number"),
     ],
 )
-def test_what_cannot_be_answered_is_one_sentence(
-    world: World, failed: log_world.Run, rest: str, sentence: str
-) -> None:
+def test_what_cannot_be_answered_is_one_sentence(world: World, failed: log_world.Run, rest: str, sentence: str) -> None:
     answer = client(world, "viewer").get(address(world, failed.number, f"/log/{rest}"))
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]["message"]

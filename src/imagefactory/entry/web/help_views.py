@@ -40,7 +40,7 @@ def topic(request: HttpRequest, name: str = "start") -> HttpResponse:
     else:
         tenant = ""
     page = {
-        "topic": name, "topics": TOPICS, "tenant": tenant, "suffix": f"?tenant={tenant}" if tenant else "",
+        "topic": name, "topic_name": dict(TOPICS)[name], "topics": [(k, t, "/help" if k == "start" else f"/help/{k}") for k, t in TOPICS], "tenant": tenant, "suffix": f"?tenant={tenant}" if tenant else "",
         "roles": [r.capitalize() for r in Role],
         "matrix": [(str(p), [p in ROLE_PERMISSIONS[r] for r in Role]) for p in Permission],
         "statuses": [(str(s), MEANINGS[s]) for s in BuildStatus], "host": env.get().host, "url": env.get().public_url,
