@@ -1,0 +1,57 @@
+"""How long a build waits for an idle dispatcher, and until the first process of it runs."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks import places
+from benchmarks.figures import Figure, spread_figures
+
+CLAIMED_MS, RUNNING_MS = 20, 600
+# It fails at its second line, so no registry is needed; what is measured is over by then.
+BUILD = {
+    "source": {"kind": "inline", "files": {"hello": "hi"}},
+    "dockerfile": {"inline": "FROM scratch\nCOPY missing /missing\n"},
+}
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+def _one_by_one(owner: places.Team, count: int) -> list[Any]:
+    """Submit builds with pauses between them; returns the (build, execution) rows."""
+    from imagefactory.domain.builds.models import Build, Execution
+    from imagefactory.domain.builds.services.submit import submit_build
+
+    found = []
+    for _ in range(count + 1):
+        build_id = submit_build(owner.actor(), owner.project_id, BUILD).id
+        places.until(
+            lambda wanted=build_id: Build.objects.filter(id=wanted, status__in=ENDED).exists(), "a build", every=0.05
+        )
+        time.sleep(random.uniform(0.2, 0.4))  # cleaned up and idle again, at no fixed beat
+        found.append((Build.objects.get(id=build_id), Execution.objects.get(build_id=build_id)))
+    return found[1:]  # the first one warms connections
+
+
+def measure(options: Any) -> Iterator[Figure]:
+    """Yield the figures."""
+    with places.ground() as place:
+        owner = places.team("bench")
+        with places.dispatcher(place, "fake", publish=False):
+            rows = _one_by_one(owner, 12 if options.quick else 60)
+        waits = [(e.claimed_at - b.queued_at).total_seconds() * 1000 for b, e in rows]
+        yield from spread_figures("queued to claimed", waits, reach=CLAIMED_MS, note="durable commits, wake by notice")
+        try:
+            places.need_root()
+        except places.NotHere as error:
+            yield Figure("first build process running", 0, "ms", note=f"not measured: {error}")
+            return
+        with places.helper(place), places.dispatcher(place, "local", publish=False) as marks:
+            rows = _one_by_one(owner, 6 if options.quick else 30)
+            at = places.marked(marks)
+        starts = [(at[str(e.id)] - b.queued_at.timestamp()) * 1000 for b, e in rows]
+        yield from spread_figures("queued to first build process running", starts, reach=RUNNING_MS, note="in its jail")
+        spent = [(at[str(e.id)] - e.claimed_at.timestamp()) * 1000 for b, e in rows]
+        yield from spread_figures("of it: claimed to first build process", spent)
