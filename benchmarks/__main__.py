@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from benchmarks.figures import Figure, PartResult, load, show, written
+from benchmarks.figures import Figure, Options, PartResult, load, show, written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +47,6 @@ PARTS: dict[str, Part] = {
     "up": Part("first_page", "`imagefactory up` to the first page", 400),
     "lists": Part("lists", "Lists and pages at 100,000 builds", 600),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """`quick`: fewer samples. `large`: also the sizes that take minutes to fill."""
-
-    quick: bool
-    large: bool
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

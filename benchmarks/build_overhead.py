@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks import places
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Options
 
 REACH_MS, REACH_SHARE = 300, 0.05
 BUSYBOX = Path("/bin/busybox")
 _WORK = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; dd if=/dev/zero bs=1M count=16 2>/dev/null | sha256sum"
 TINY = "FROM scratch\nCOPY hello /hello\n"
-STEPS = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n" + "".join(
+STEPS = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n' + "".join(
     f'RUN ["/bin/busybox", "sh", "-c", "{_WORK}; seq 1 400; echo {n} > /step-{n}"]\n' for n in range(5)
 )  # fmt: skip
 
@@ -173,7 +173,7 @@ class Whole:
         began = now()
         build_id = submit_build(self.owner.actor(), self.owner.project_id, manifest).id
         ended = {"succeeded", "failed", "cancelled"}
-        places.until(lambda: Build.objects.filter(id=build_id, status__in=ended).exists(), "a build", every=0.05)
+        places.until(Build.objects.filter(id=build_id, status__in=ended).exists, "a build", every=0.05)
         build = Build.objects.get(id=build_id)
         assert build.status == "succeeded", build.failure
         assert build.finished_at is not None
@@ -199,8 +199,8 @@ def _compared(what: str, ours: list[float], plain: list[float], peer: str, parts
 
 
 def _contexts(data: Path) -> list[Kind]:
-    found = []
-    for name, dockerfile, files in (("tiny scratch build", TINY, ()), ("build with 6 RUN steps", STEPS, (BUSYBOX,))):
+    found, none = list[Kind](), list[Path]()
+    for name, dockerfile, files in (("tiny scratch build", TINY, none), ("build with 6 RUN steps", STEPS, [BUSYBOX])):
         context = data / f"context-{len(found)}"
         context.mkdir()
         (context / "hello").write_text("hi\n")
@@ -229,7 +229,7 @@ def _executor_alone(executors: Executors, kind: Kind, data: Path, rounds: int, p
         yield from _compared(f"{kind.name}, the same with chroot in the jail too", alike, plain, peer, "like with like")
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     places.need_root()
     if not BUSYBOX.exists():

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import places
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Options
 from benchmarks.filling import multiply, numbered
 
 REACH = 1500
@@ -37,7 +37,9 @@ def _take_ours(connection: psycopg.Connection) -> Any:
     return connection.execute(OURS, ["bench", uuid.uuid4()]).fetchone()
 
 
-def _rate(address: str, take: Callable[[psycopg.Connection], Any], claimers: int, count: int) -> tuple[float, list[Any]]:
+def _rate(
+    address: str, take: Callable[[psycopg.Connection], Any], claimers: int, count: int
+) -> tuple[float, list[Any]]:
     """Claim `count` rows over that many connections; returns claims a second and the ids."""
     connections = [psycopg.connect(address, autocommit=True, prepare_threshold=1) for _ in range(claimers)]
     for connection in connections:
@@ -105,7 +107,7 @@ def _doubled(database: psycopg.Connection, taken: list[Any]) -> int:
     row = database.execute("select count(*), count(distinct build_id) from builds_execution").fetchone()
     assert row is not None
     assert row[0] == len(taken), f"{len(taken)} claims were answered, {row[0]} executions are there"
-    return len(taken) - min(row[1], len(set(taken)))
+    return len(taken) - min(int(row[1]), len(set(taken)))
 
 
 def _compare(owner: str, database: psycopg.Connection, said: str, *, quick: bool) -> Iterator[Figure]:
@@ -150,7 +152,7 @@ def _through_the_product(database: psycopg.Connection, *, quick: bool) -> Iterat
     assert row == (0,)
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     from benchmarks.queue_latency import BUILD
 

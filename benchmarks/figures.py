@@ -14,6 +14,14 @@ from rich.table import Table
 
 
 @dataclasses.dataclass(frozen=True)
+class Options:
+    """`quick`: fewer samples. `large`: also the sizes that take minutes to fill."""
+
+    quick: bool = False
+    large: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Figure:
     """A measured value. `reach` is the number to reach and `more` says that a higher value is the better one.
 
@@ -96,7 +104,7 @@ def _reach(figure: Figure) -> str:
 
 
 def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} ×"
+    return "" if value is None else f"{value:.2f} x"
 
 
 def show(result: PartResult, console: Console) -> None:

@@ -40,5 +40,5 @@ def multiply(
         f"insert into {table} ({listed}) select {chosen} from generate_series({numbers[0]}, {numbers[1]}) g, "  # noqa: S608
         f"(select * from {table} where {key} = %s) t"
     )
-    database.execute(sql.SQL(text), [template])  # type: ignore[arg-type]
-    database.execute(sql.SQL(f"analyze {table}"))  # type: ignore[arg-type]
+    database.execute(sql.SQL(text), [template])
+    database.execute(sql.SQL(f"analyze {table}"))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterator
-from typing import Any
 
 from benchmarks.factory import Factory
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Options
 
 REACH_SECONDS = 8
 _STEP = re.compile(r"^\s*([\d.]+) s  (.+)$", re.MULTILINE)
@@ -24,7 +23,7 @@ def _steps(said: list[str]) -> str:
     return ", ".join(f"{step} {seconds:.1f}" for seconds, step in longest)
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     first, again = list[tuple[float, float, str]](), list[tuple[float, float, str]]()
     for _ in range(1 if options.quick else 3):

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
 from tests.stream.stream_world import Database, Stream, Viewer, Web
 
+from benchmarks.figures import Figure, Options
 from imagefactory.adapters.logs.assemble import Assembler
 from imagefactory.adapters.logs.base import Line
 from imagefactory.adapters.logs.files import FileLogStore
@@ -170,7 +170,7 @@ def _rates(conninfo: str, place: Path, rounds: int) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures; about a minute."""
     with (
         tempfile.TemporaryDirectory(prefix="iflog-") as name,

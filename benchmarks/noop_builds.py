@@ -17,7 +17,7 @@ import psycopg
 
 from benchmarks import places
 from benchmarks.factory import Factory, answer, bearer
-from benchmarks.figures import Figure, spread_figures
+from benchmarks.figures import Figure, Options, spread_figures
 
 REACH = 20
 AT_ONCE = 4
@@ -37,7 +37,7 @@ def _drive(database: psycopg.Connection, submit: Callable[[int], Any], count: in
     """Submit `count` builds over four threads and return builds a second until the last one succeeded."""
 
     def number(query: str) -> int:
-        row = database.execute(query).fetchone()  # type: ignore[arg-type]
+        row = database.execute(query).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -117,7 +117,7 @@ def _without_push(count: int) -> Iterator[Figure]:
         yield from spread_figures("of it: claimed to succeeded", _waits(database))
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     count = 60 if options.quick else 300
     yield from _whole(count)

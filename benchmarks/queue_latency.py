@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import places
-from benchmarks.figures import Figure, spread_figures
+from benchmarks.figures import Figure, Options, spread_figures
 
 CLAIMED_MS, RUNNING_MS = 20, 600
 # It fails at its second line, so no registry is needed; what is measured is over by then.
@@ -27,15 +27,14 @@ def _one_by_one(owner: places.Team, count: int) -> list[Any]:
     found = []
     for _ in range(count + 1):
         build_id = submit_build(owner.actor(), owner.project_id, BUILD).id
-        places.until(
-            lambda wanted=build_id: Build.objects.filter(id=wanted, status__in=ENDED).exists(), "a build", every=0.05
-        )
+        ended = Build.objects.filter(id=build_id, status__in=ENDED)
+        places.until(ended.exists, "a build", every=0.05)
         time.sleep(random.uniform(0.2, 0.4))  # cleaned up and idle again, at no fixed beat
         found.append((Build.objects.get(id=build_id), Execution.objects.get(build_id=build_id)))
     return found[1:]  # the first one warms connections
 
 
-def measure(options: Any) -> Iterator[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     with places.ground() as place:
         owner = places.team("bench")
