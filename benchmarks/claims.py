@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import places
+from benchmarks.cpu import Spent, postmaster
 from benchmarks.figures import Figure, Options
 from benchmarks.filling import multiply, numbered
 
@@ -110,20 +111,24 @@ def _doubled(database: psycopg.Connection, taken: list[Any]) -> int:
     return len(taken) - min(int(row[1]), len(set(taken)))
 
 
-def _compare(owner: str, database: psycopg.Connection, said: str, *, quick: bool) -> Iterator[Figure]:
+def _compare(place: places.Ground, database: psycopg.Connection, said: str, *, quick: bool) -> Iterator[Figure]:
     """Claim in turns: ours, plain, ours, ..."""
     taken: list[Any] = []
     rounds, count = (3, 400) if quick else (5, 800)
     for claimers in (1, 4):
         ours, plain = [], []
+        spent, peer = (Spent({"database": postmaster(place.server)}) for _ in range(2))
         for _ in range(rounds):
-            rate, ids = _rate(owner, _take_ours, claimers, count)
+            with spent.counting():
+                rate, ids = _rate(place.owner, _take_ours, claimers, count)
             ours.append(rate)
             taken += ids
-            plain.append(_rate(owner, _take_plain, claimers, count)[0])
+            with peer.counting():
+                plain.append(_rate(place.owner, _take_plain, claimers, count)[0])
+        cost = f"{spent.each(rounds * count)}, peer {peer.ms['database'] / rounds / count:.2f}"
         yield Figure(
             f"{said}, {claimers} claimer{'s' * (claimers > 1)}", statistics.median(ours), "claims/s", REACH, more=True,
-            peer=statistics.median(plain), peer_name="plain SKIP LOCKED", note=f"{min(ours):,.0f} to {max(ours):,.0f}",
+            peer=statistics.median(plain), peer_name="plain SKIP LOCKED", note=f"{min(ours):,.0f} to {max(ours):,.0f}; {cost}",
         )  # fmt: skip
     yield Figure(f"{said}, claimed twice", _doubled(database, taken), "builds", note=f"of {len(taken):,}")
 
@@ -165,6 +170,6 @@ def measure(options: Options) -> Iterator[Figure]:
         sizes = [(10_000, 200), (100_000, 200), (100_000, TENANTS)] + [(1_000_000, 200)] * options.large
         for rows, tenants in sizes:
             _fill(database, template, rows, tenants)
-            yield from _compare(place.owner, database, f"{rows:,} queued, {tenants:,} tenants", quick=options.quick)
+            yield from _compare(place, database, f"{rows:,} queued, {tenants:,} tenants", quick=options.quick)
         _fill(database, template, 10_000, 200, cap=4)
         yield from _through_the_product(database, quick=options.quick)

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from benchmarks import places
+from benchmarks.cpu import Spent
 from imagefactory.adapters.postgres import embedded
 
 _SOURCE = Path(__file__).resolve().parents[1] / "src"
@@ -37,7 +38,8 @@ class Factory:
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end and return what it said. Raises RuntimeError when it failed."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.data), "PYTHONPATH": str(_SOURCE), **self.settings}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.data), "COLUMNS": "200"}
+        environment |= {"PYTHONPATH": str(_SOURCE), **self.settings}
         command = [sys.executable, "-m", "imagefactory.entry.cli.main", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
         if done.returncode:
@@ -52,6 +54,11 @@ class Factory:
             yield
         finally:
             self.run("down")
+
+    def pids(self) -> dict[str, int]:
+        """Return the factory's processes that run."""
+        rows = [line.split() for line in self.run("status").splitlines()]
+        return {row[0]: int(row[2]) for row in rows if len(row) > 2 and row[1] == "running" and row[2].isdigit()}
 
     def page(self, path: str = "/login") -> bool:
         """Whether a page comes through the front door."""
@@ -104,10 +111,11 @@ class Factory:
 
 @dataclasses.dataclass
 class Load:
-    """What `clients` got: answers a second and each one's milliseconds."""
+    """What `clients` got: answers a second, each one's milliseconds, and what an answer cost the servers."""
 
     per_second: float
     milliseconds: list[float]
+    cost: str = ""
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:
@@ -150,18 +158,23 @@ def clients(port: int, path: str, headers: dict[str, str], *, count: int = 8, se
     return asyncio.run(_clients(port, path, headers, count, seconds))
 
 
-def in_turns(port: int, asked: Sequence[tuple[str, dict[str, str]]], rounds: int, seconds: float) -> list[Load]:
+def in_turns(factory: Factory, asked: Sequence[tuple[str, dict[str, str]]], rounds: int, seconds: float) -> list[Load]:
     """Ask for each in turn, `rounds` times; returns the median rate and all times of each."""
     got: list[list[Load]] = [[] for _ in asked]
+    port, pids = factory.port, {name: pid for name, pid in factory.pids().items() if name in {"web", "postgres"}}
+    spent = [Spent(pids) for _ in asked]
     for path, headers in asked:
         clients(port, path, headers, count=4, seconds=0.5)  # every worker has loaded what it needs
     for _ in range(rounds):
         for place, (path, headers) in enumerate(asked):
-            got[place].append(clients(port, path, headers, seconds=seconds))
-    return [
-        Load(sorted(one.per_second for one in each)[rounds // 2], [ms for one in each for ms in one.milliseconds])
-        for each in got
-    ]
+            with spent[place].counting():
+                got[place].append(clients(port, path, headers, seconds=seconds))
+    found = []
+    for place, each in enumerate(got):
+        times = [ms for one in each for ms in one.milliseconds]
+        rate = sorted(one.per_second for one in each)[rounds // 2]
+        found.append(Load(rate, times, spent[place].each(len(times))))
+    return found
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -200,14 +200,14 @@ def _rates(factory: Factory, scene: Scene, *, quick: bool) -> Iterator[Figure]:
     asked = {what: (path, headers) for what, path, headers in _asked(scene)}
     wanted = ("endpoint, newest 50", "endpoint, one build's status", "endpoint, one build", "page, list of the tenant",
               "page, one build with the log's end", "/healthz")  # fmt: skip
-    loads = in_turns(factory.port, [asked[name] for name in wanted], 1 if quick else 3, 2.0 if quick else 4.0)
+    loads = in_turns(factory, [asked[name] for name in wanted], 1 if quick else 3, 2.0 if quick else 4.0)
     health = loads[-1].per_second
     reach = {"endpoint, newest 50": LIST_RATE, "endpoint, one build's status": READ_RATE, "/healthz": READ_RATE}
     for name, got in zip(wanted, loads, strict=True):
         peer = (None, "") if name == "/healthz" else (health, "/healthz")
         yield Figure(
             f"{name}, 8 clients", got.per_second, "answers/s", reach.get(name), more=True, peer=peer[0],
-            peer_name=peer[1], note="through the front door",
+            peer_name=peer[1], note=got.cost,
         )  # fmt: skip
         cuts = sorted(got.milliseconds)
         ninety_nine = cuts[min(len(cuts) - 1, int(len(cuts) * 0.99))]

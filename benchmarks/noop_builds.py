@@ -6,6 +6,7 @@ own; and with a dispatcher whose publish stage is empty, which is what can be co
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import httpx
 import psycopg
 
 from benchmarks import places
+from benchmarks.cpu import Spent, postmaster
 from benchmarks.factory import Factory, answer, bearer
 from benchmarks.figures import Figure, Options, spread_figures
 
@@ -87,8 +89,10 @@ def _whole(count: int) -> Iterator[Figure]:
 
         with psycopg.connect(factory.owner, autocommit=True) as database:
             _drive(database, submit, AT_ONCE * 2)
-            rate = _drive(database, submit, count)
-            note = f"ms: {_stages(database)}"
+            spent = Spent(factory.pids())
+            with spent.counting():
+                rate = _drive(database, submit, count)
+            note = f"{_stages(database)}; {spent.each(count)}"
             yield Figure("submit over HTTP to succeeded, image pushed", rate, "builds/s", REACH, more=True, note=note)
             yield from spread_figures("of it: claimed to succeeded", _waits(database))
         _log_is_there(client)
@@ -96,23 +100,20 @@ def _whole(count: int) -> Iterator[Figure]:
 
 def _without_push(count: int) -> Iterator[Figure]:
     with places.ground(**SETTINGS) as place, psycopg.connect(place.owner, autocommit=True) as database:
-        from django.db import connection
-
         from imagefactory.domain.builds.services.submit import submit_build
 
         owner = places.team("bench")
         actor = owner.actor()
 
         def submit(_: int) -> None:
-            try:
-                submit_build(actor, owner.project_id, BUILD)
-            finally:
-                connection.close()
+            submit_build(actor, owner.project_id, BUILD)
 
-        with places.dispatcher(place, "fake", publish=False, slots=AT_ONCE):
+        with places.dispatcher(place, "fake", publish=False, slots=AT_ONCE) as host:
             _drive(database, submit, AT_ONCE * 2)
-            rate = _drive(database, submit, count)
-        note = f"ms: {_stages(database)}"
+            spent = Spent({"dispatcher": host.pid, "database": postmaster(place.server), "submitter": os.getpid()})
+            with spent.counting():
+                rate = _drive(database, submit, count)
+        note = f"{_stages(database)}; {spent.each(count)}"
         yield Figure("submit to succeeded, publish stage empty", rate, "builds/s", REACH, more=True, note=note)
         yield from spread_figures("of it: claimed to succeeded", _waits(database))
 

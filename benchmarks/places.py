@@ -196,9 +196,22 @@ def registry(place: Ground) -> Iterator[None]:
         yield
 
 
+@dataclasses.dataclass(frozen=True)
+class Dispatcher:
+    """A dispatcher that runs."""
+
+    pid: int
+    _marks: Path
+
+    def first_processes(self) -> dict[str, float]:
+        """Return execution id -> seconds since 1970 at which its first process ran."""
+        rows = [line.split() for line in self._marks.read_text().splitlines()]
+        return {name: int(at) / 1e9 for name, at in rows}
+
+
 @contextlib.contextmanager
-def dispatcher(place: Ground, executor: str, *, publish: bool = True, slots: int = 2) -> Iterator[Path]:
-    """Run the dispatcher as a process of its own; yields the file in which it notes each first process.
+def dispatcher(place: Ground, executor: str, *, publish: bool = True, slots: int = 2) -> Iterator[Dispatcher]:
+    """Run the dispatcher as a process of its own, which notes each build's first process.
 
     With `publish` off the last stage does nothing, to show what the rest costs.
     """
@@ -215,10 +228,4 @@ def dispatcher(place: Ground, executor: str, *, publish: bool = True, slots: int
         time.sleep(0.5)  # its listener connects after the first report
         if process.poll() is not None:
             raise RuntimeError((place.data / "benchmarks.marked_dispatcher.log").read_text()[-2000:])
-        yield marks
-
-
-def marked(marks: Path) -> dict[str, float]:
-    """Return execution id -> seconds since 1970 of its first process."""
-    rows = [line.split() for line in marks.read_text().splitlines()]
-    return {name: int(at) / 1e9 for name, at in rows}
+        yield Dispatcher(process.pid, marks)

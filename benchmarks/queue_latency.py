@@ -47,9 +47,9 @@ def measure(options: Options) -> Iterator[Figure]:
         except places.NotHere as error:
             yield Figure("first build process running", 0, "ms", note=f"not measured: {error}")
             return
-        with places.helper(place), places.dispatcher(place, "local", publish=False) as marks:
+        with places.helper(place), places.dispatcher(place, "local", publish=False) as host:
             rows = _one_by_one(owner, 6 if options.quick else 30)
-            at = places.marked(marks)
+            at = host.first_processes()
         starts = [(at[str(e.id)] - b.queued_at.timestamp()) * 1000 for b, e in rows]
         yield from spread_figures("queued to first build process running", starts, reach=RUNNING_MS, note="in its jail")
         spent = [(at[str(e.id)] - e.claimed_at.timestamp()) * 1000 for b, e in rows]
