@@ -65,10 +65,19 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return given
 
 
+def _unwind_on_sigterm() -> None:
+    """Let a stop from outside leave every `with`, so that nothing stays behind; once, not again while it does."""
+
+    def leave(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 def child(name: str, options: Options) -> int:
     """Measure one part in this process; each figure is a line of JSON on standard output."""
-    # A stop from outside must unwind every `with`, so that nothing stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    _unwind_on_sigterm()
     say = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what programs print is not a figure
     for figure in importlib.import_module(f"benchmarks.{PARTS[name].module}").measure(options):
@@ -77,16 +86,26 @@ def child(name: str, options: Options) -> int:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Stop a part, first kindly, and then every process that it left."""
-    mine = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    """Stop a part kindly: it stops what it started. What it leaves is swept with its directory."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(60)
-    for left in mine:
-        with contextlib.suppress(psutil.Error):
-            left.kill()
+        process.wait(90)
     process.kill()
     process.wait()
+
+
+def _sweep(place: Path) -> list[str]:
+    """End every process that names this directory, which only ours do, and unmount what is in it."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(str(place) in word for word in process.cmdline()):
+                left.append(" ".join(process.cmdline())[:100])
+                process.kill()
+    for line in Path("/proc/mounts").read_text().splitlines():
+        if f"{place}/" in line:
+            subprocess.run(["umount", "--lazy", line.split()[1]], check=False, capture_output=True)
+    return left
 
 
 @contextlib.contextmanager
@@ -97,6 +116,8 @@ def _place() -> Iterator[Path]:
     try:
         yield place
     finally:
+        for left in _sweep(place):
+            print(f"Left over and ended: {left}", file=sys.stderr)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -105,12 +126,15 @@ def run(name: str, options: Options) -> PartResult:
     part = PARTS[name]
     result = PartResult(name, part.title, [])
     began, before = time.monotonic(), load()
-    argv = [sys.executable, "-m", "benchmarks", "--child", name]
+    # It ends with this process, however that ends; a session of its own keeps the terminal's interrupt for us.
+    argv = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "benchmarks", "--child", name]
     argv += [f"--{flag}" for flag in ("quick", "large") if getattr(options, flag)]
     with _place() as place, tempfile.TemporaryFile("w+") as complaints:
         environment = {n: v for n, v in os.environ.items() if not n.startswith("IMAGEFACTORY_")}
         environment |= {"TMPDIR": str(place), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        process = subprocess.Popen(
+            argv, env=environment, stdout=subprocess.PIPE, stderr=complaints, text=True, start_new_session=True
+        )
         try:
             out, _ = process.communicate(timeout=part.seconds * (4 if options.large else 1))
         except subprocess.TimeoutExpired:
@@ -139,6 +163,7 @@ def main() -> int:
         for name, part in PARTS.items():
             print(f"{name:8} {part.title}")
         return 0
+    _unwind_on_sigterm()
     console = Console(stderr=given.json == "-", width=None if sys.stdout.isatty() else 170)
     about = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "cores": os.cpu_count(),

@@ -25,11 +25,12 @@ class Options:
 class Figure:
     """A measured value. `reach` is the number to reach and `more` says that a higher value is the better one.
 
-    `peer` is what `peer_name` did in the same run. Figures with neither are there to explain others.
+    `peer` is what `peer_name` did in the same run. Figures with neither are there to explain others; a value of None
+    says that it could not be measured, and the note why.
     """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     reach: float | None = None
     more: bool = False
@@ -44,11 +45,11 @@ class Figure:
     @property
     def to_reach(self) -> float | None:
         """The value divided by the number to reach."""
-        return self.value / self.reach if self.reach else None
+        return self.value / self.reach if self.reach and self.value is not None else None
 
     @property
     def to_peer(self) -> float | None:
-        return self.value / self.peer if self.peer else None
+        return self.value / self.peer if self.peer and self.value is not None else None
 
 
 @dataclasses.dataclass
@@ -119,7 +120,13 @@ def show(result: PartResult, console: Console) -> None:
         peer = "" if f.peer is None else _number(f.peer)
         note = "; ".join(text for text in (f"peer: {f.peer_name}" if f.peer_name else "", f.note) if text)
         table.add_row(
-            f.what, f"{_number(f.value)} {f.unit}", _reach(f), _ratio(f.to_reach), peer, _ratio(f.to_peer), note
+            f.what,
+            "not measured" if f.value is None else f"{_number(f.value)} {f.unit}",
+            _reach(f),
+            _ratio(f.to_reach),
+            peer,
+            _ratio(f.to_peer),
+            note,
         )
     console.print(table)
     if result.failed:

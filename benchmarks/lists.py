@@ -193,7 +193,7 @@ def _server_times(scene: Scene, rounds: int) -> Iterator[Figure]:
         note = f"{len(queries)} queries, the slowest {max(queries, default=0):.1f} ms, together {sum(queries):.1f} ms"
         yield from spread_figures(what, spent, reach=SERVER_MS, note=note)
     if not found:
-        yield Figure("page, the list's next page", 0, "ms", note="not measured: the page has no link to one")
+        yield Figure("page, the list's next page", None, "ms", note="the page has no link to one")
 
 
 def _rates(factory: Factory, scene: Scene, *, quick: bool) -> Iterator[Figure]:

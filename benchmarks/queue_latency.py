@@ -45,7 +45,7 @@ def measure(options: Options) -> Iterator[Figure]:
         try:
             places.need_root()
         except places.NotHere as error:
-            yield Figure("first build process running", 0, "ms", note=f"not measured: {error}")
+            yield Figure("queued to first build process running, p95", None, "ms", reach=RUNNING_MS, note=str(error))
             return
         with places.helper(place), places.dispatcher(place, "local", publish=False) as host:
             rows = _one_by_one(owner, 6 if options.quick else 30)
