@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
+
 from benchmarks import places
-from benchmarks.figures import Figure, Options, spread_figures
+from benchmarks.figures import Figure, Options, spread, spread_figures
 
 CLAIMED_MS, RUNNING_MS = 20, 600
 # It fails at its second line, so no registry is needed; what is measured is over by then.
@@ -34,6 +38,32 @@ def _one_by_one(owner: places.Team, count: int) -> list[Any]:
     return found[1:]  # the first one warms connections
 
 
+def _plain_waits(address: str, count: int) -> list[float]:
+    """The peer: a row in a plain table, a notice, and a listener that takes it with SKIP LOCKED; milliseconds."""
+    take = (
+        "update bench_wait set claimed_at = clock_timestamp() where id = (select id from bench_wait "
+        "where claimed_at is null order by id limit 1 for update skip locked)"
+    )
+    with psycopg.connect(address, autocommit=True) as asker, psycopg.connect(address, autocommit=True) as taker:
+        asker.execute("create table bench_wait (id serial primary key, queued_at timestamptz, claimed_at timestamptz)")
+        taker.execute("listen bench_wait")
+
+        def serve() -> None:
+            for _ in range(count):
+                for _notice in taker.notifies(timeout=30, stop_after=1):
+                    taker.execute(take)
+
+        listener = threading.Thread(target=serve)
+        listener.start()
+        for _ in range(count):
+            asker.execute("insert into bench_wait (queued_at) values (clock_timestamp())")
+            asker.execute("notify bench_wait")
+            time.sleep(random.uniform(0.1, 0.2))
+        listener.join()
+        rows = asker.execute("select extract(epoch from claimed_at - queued_at) * 1000 from bench_wait").fetchall()
+    return [float(row[0]) for row in rows]
+
+
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the figures."""
     with places.ground() as place:
@@ -41,7 +71,10 @@ def measure(options: Options) -> Iterator[Figure]:
         with places.dispatcher(place, "fake", publish=False):
             rows = _one_by_one(owner, 12 if options.quick else 60)
         waits = [(e.claimed_at - b.queued_at).total_seconds() * 1000 for b, e in rows]
-        yield from spread_figures("queued to claimed", waits, reach=CLAIMED_MS, note="durable commits, wake by notice")
+        plain = spread(_plain_waits(place.owner, len(rows)))
+        figures = spread_figures("queued to claimed", waits, reach=CLAIMED_MS, note="durable commits, wake by notice")
+        for figure, peer in zip(figures, plain, strict=True):
+            yield dataclasses.replace(figure, peer=peer, peer_name="plain table, notice, SKIP LOCKED")
         try:
             places.need_root()
         except places.NotHere as error:
