@@ -111,10 +111,13 @@ def _doubled(database: psycopg.Connection, taken: list[Any]) -> int:
     return len(taken) - min(int(row[1]), len(set(taken)))
 
 
-def _compare(place: places.Ground, database: psycopg.Connection, said: str, *, quick: bool) -> Iterator[Figure]:
-    """Claim in turns: ours, plain, ours, ..."""
+def _compare(
+    place: places.Ground, database: psycopg.Connection, rows: int, tenants: int, *, quick: bool
+) -> Iterator[Figure]:
+    """Claim in turns: ours, plain, ours, ... Never so many that only the largest tenant's builds are left."""
     taken: list[Any] = []
-    rounds, count = (3, 400) if quick else (5, 800)
+    rounds, count = (3, 400) if quick else (5, 500 if rows <= 10_000 else 800)
+    said = f"{rows:,} queued, {tenants:,} tenants"
     for claimers in (1, 4):
         ours, plain = [], []
         spent, peer = (Spent({"database": postmaster(place.server)}) for _ in range(2))
@@ -131,6 +134,22 @@ def _compare(place: places.Ground, database: psycopg.Connection, said: str, *, q
             peer=statistics.median(plain), peer_name="plain SKIP LOCKED", note=f"{min(ours):,.0f} to {max(ours):,.0f}; {cost}",
         )  # fmt: skip
     yield Figure(f"{said}, claimed twice", _doubled(database, taken), "builds", note=f"of {len(taken):,}")
+
+
+def _alone(place: places.Ground, *, quick: bool) -> Iterator[Figure]:
+    """Four claimers and one tenant: a claimer that meets the locked row is told that there is nothing."""
+    empty: list[int] = []
+
+    def insist(connection: psycopg.Connection) -> Any:
+        while (row := _take_ours(connection)) is None:
+            empty.append(1)
+        return row
+
+    count = 400 if quick else 2000
+    rate, _ = _rate(place.owner, insist, 4, count)
+    yield Figure("10,000 queued, 1 tenant, 4 claimers that insist", rate, "claims/s", REACH, more=True)
+    note = "each would make a dispatcher host wait for its next notice or tick"
+    yield Figure("of it: answers that found nothing", 100 * len(empty) / (len(empty) + count), "%", note=note)
 
 
 def _through_the_product(database: psycopg.Connection, *, quick: bool) -> Iterator[Figure]:
@@ -170,6 +189,8 @@ def measure(options: Options) -> Iterator[Figure]:
         sizes = [(10_000, 200), (100_000, 200), (100_000, TENANTS)] + [(1_000_000, 200)] * options.large
         for rows, tenants in sizes:
             _fill(database, template, rows, tenants)
-            yield from _compare(place, database, f"{rows:,} queued, {tenants:,} tenants", quick=options.quick)
+            yield from _compare(place, database, rows, tenants, quick=options.quick)
+        _fill(database, template, 10_000, 1)
+        yield from _alone(place, quick=options.quick)
         _fill(database, template, 10_000, 200, cap=4)
         yield from _through_the_product(database, quick=options.quick)
