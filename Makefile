@@ -31,8 +31,8 @@ format: bootstrap-test ## Format the code
 	@$(run) ruff format .
 	@$(run) ruff check --fix --quiet .
 
-bench: bootstrap-test ## Measure, and compare with the numbers to reach
-	@PYTHONPATH=src $(run) python -m benchmarks
+bench: bootstrap-test ## Measure, and compare with the numbers to reach; choose with ARGS="--only queue,claims --quick"
+	@PYTHONPATH=src $(run) python -m benchmarks $(ARGS)
 
 assets: bootstrap ## Build CSS and scripts of the pages
 

@@ -1,28 +1,25 @@
 """How fast logs get in, and how long a line takes from its producer to a viewer.
 
-Run it with `PYTHONPATH=src python -m benchmarks.logs [--json]`; it takes 40 seconds.
-
 Real parts: files, PostgreSQL, granian on a unix socket. Producer, server, database and viewers share the
 machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import statistics
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.stream.stream_world import Database, Stream, Viewer, Web
 
+from benchmarks.figures import Figure, Options
 from imagefactory.adapters.logs.assemble import Assembler
 from imagefactory.adapters.logs.base import Line
 from imagefactory.adapters.logs.files import FileLogStore
@@ -75,23 +72,23 @@ def whole_path(secrets: int, conninfo: str, place: Path) -> float:
     return (assembler.next_number - 1) / spent
 
 
-def logger(place: Path) -> float:
-    """The peer: `logging` of the standard library into a file, the plainest way to keep numbered lines."""
-    import logging
-
-    handler = logging.FileHandler(place / "peer.log")
-    handler.setFormatter(logging.Formatter("%(created)d\tbuild\tout\t%(message)s"))
-    peer = logging.getLogger("benchmark.peer")
-    peer.setLevel(logging.INFO)
-    peer.propagate = False
-    peer.addHandler(handler)
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < SECONDS:
-        for _ in range(100):
-            peer.info(TEXT)
-        count += 100
-    handler.close()
-    return count / (time.perf_counter() - began)
+def plain(batch: int, place: Path) -> float:
+    """The peer: lines appended to a file and handed to the kernel, a batch a write, fsync once at the end."""
+    lines, renumber = batches(batch)
+    number, spent, path = 1, 0.0, place / "peer.log"
+    with path.open("wb", buffering=0) as out:
+        while spent < SECONDS:
+            lines = renumber(lines, number)
+            began = time.perf_counter()
+            text = "".join(f"{n}\t{at}\t{stage}\t{stream}\t{text}\n" for n, at, stage, stream, text in lines)
+            out.write(text.encode())
+            spent += time.perf_counter() - began
+            number += batch
+        began = time.perf_counter()
+        os.fsync(out.fileno())
+        spent += time.perf_counter() - began
+    path.unlink()
+    return (number - 1) / spent
 
 
 async def delays(stream: Stream, conninfo: str, viewers: int, web: Web, seconds: float = 8.0) -> dict[str, Any]:
@@ -132,7 +129,7 @@ async def delays(stream: Stream, conninfo: str, viewers: int, web: Web, seconds:
     return {
         "viewers": viewers,
         "lines_in": expected,
-        "delivered": f"{sum(counts) / (expected * viewers):.2%}",
+        "delivered": 100 * sum(counts) / (expected * viewers),
         "p50_ms": round(cuts[49], 1),
         "p95_ms": round(cuts[94], 1),
         "p99_ms": round(cuts[98], 1),
@@ -154,51 +151,44 @@ def produce(place: str, run: str, seconds: str) -> None:
     notifier.close()
 
 
-def measure() -> dict[str, Any]:
-    """Run everything once; about 40 seconds."""
+def _rates(conninfo: str, place: Path, rounds: int) -> Iterator[Figure]:
+    for size in (1, 100, 1000):
+        ours, peer = [], []
+        for _ in range(rounds):
+            ours.append(stored(size, place))
+            peer.append(plain(size, place))
+        yield Figure(
+            f"stored, batches of {size}", statistics.median(ours), "lines/s", REACH["lines_per_s"] if size > 1 else None,
+            more=True, peer=statistics.median(peer), peer_name="plain append, fsync at the end",
+            note="a line a call" if size == 1 else "",
+        )  # fmt: skip
+    for count in (0, 20):
+        value = statistics.median(whole_path(count, conninfo, place) for _ in range(rounds))
+        yield Figure(
+            f"a process's bytes to the store, {count} secrets masked", value, "lines/s", REACH["lines_per_s"], more=True,
+            note="lines cut, masked, stored, notices sent",
+        )  # fmt: skip
+
+
+def measure(options: Options) -> Iterator[Figure]:
+    """Yield the figures; about a minute."""
     with (
         tempfile.TemporaryDirectory(prefix="iflog-") as name,
         temporary.temporary() as pg,
         Web(Path(name) / "web.sock") as web,
     ):
         place, database = Path(name), Database(pg)
-        result: dict[str, Any] = {
-            "stored_lines_per_s": {f"batches of {size}": round(stored(size, place)) for size in (1, 10, 100, 1000)},
-            "whole_path_lines_per_s": {
-                f"{count} secrets": round(whole_path(count, database.conninfo, place)) for count in (0, 3, 20)
-            },
-            "peer_logging_lines_per_s": round(logger(place)),
-        }
+        yield from _rates(database.conninfo, place, 1 if options.quick else 3)
         stream = Stream(place, database, web)
         stream.start()
         try:
-            result["delay"] = [asyncio.run(delays(stream, database.conninfo, viewers, web)) for viewers in (1, 200)]
-            result["stream_memory_mib"] = round(stream.memory() / 1_048_576)
+            for viewers in (1, 200):
+                row = asyncio.run(delays(stream, database.conninfo, viewers, web, 4.0 if options.quick else 8.0))
+                who = f"producer to {viewers} viewer{'s' * (viewers > 1)}"
+                yield Figure(f"{who}, p50", row["p50_ms"], "ms", note=f"{row['lines_in']:,} lines, 500 a second")
+                said = f"p99 {row['p99_ms']} ms, max {row['max_ms']} ms"
+                yield Figure(f"{who}, p95", row["p95_ms"], "ms", REACH["p95_ms"], note=said)
+                yield Figure(f"{who}, delivered", row["delivered"], "%", note="of all lines to all viewers")
+            yield Figure("memory of the stream process", stream.memory() / 1_048_576, "MiB")
         finally:
             stream.stop()
-    return result
-
-
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    arguments = parser.parse_args()
-    result = measure()
-    if arguments.json:
-        print(json.dumps(result))
-        return 0
-    for kind in ("stored_lines_per_s", "whole_path_lines_per_s"):
-        for name, value in result[kind].items():
-            print(f"{kind.replace('_', ' '):28} {name:18} {value:>12,}   (reach {REACH['lines_per_s']:,})")
-    print(f"{'peer: logging, lines per s':47} {result['peer_logging_lines_per_s']:>12,}")
-    for row in result["delay"]:
-        times = "  ".join(f"{key[:-3]} {row[key]:7.1f} ms" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
-        print(f"producer to {row['viewers']:3} viewers, {row['delivered']} of {row['lines_in']} lines:")
-        print(f"  {times}   (reach p95 < {REACH['p95_ms']} ms)")
-    print(f"memory of the stream process: {result['stream_memory_mib']} MiB")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
