@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -58,8 +60,22 @@ def _front(
     stream.start()
     made.stream_socket = stream.socket
     yield made
-    made.close()
     stream.stop()
+    made.close()
+    _wait_alone(_Database().conninfo)
+
+
+def _wait_alone(conninfo: str) -> None:
+    """Wait until web's threads have let go of the database, or it could not be dropped."""
+    mine = connection.connection.info.backend_pid if connection.connection else 0
+    others = (
+        "select count(*) from pg_stat_activity where datname = current_database() and pid not in (pg_backend_pid(), %s)"
+    )
+    with psycopg.connect(conninfo, autocommit=True) as look:
+        for _ in range(100):
+            if look.execute(others, [mine]).fetchone() == (0,):
+                return
+            time.sleep(0.1)
 
 
 @pytest.fixture

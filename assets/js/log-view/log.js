@@ -26,8 +26,11 @@ class LogView extends HTMLElement {
     this.lines = new Lines((after, limit) => this.ask("lines", { after, limit }));
     this.painter = new Painter(this.scroller, this.lines, {
       rowOf: (line) => this.rowOf(line),
-      painted: () => this.search.total && this.search.mark(),
-      failed: (error) => this.tellLost(error.message),
+      painted: () => {
+        if (this.unread) this.tellLost((this.unread = ""));
+        if (this.search.total) this.search.mark();
+      },
+      failed: (error) => this.tellLost((this.unread = error.message)),
     });
     this.search = new Search(this, { ask: (path, query) => this.ask(path, query), go: (number) => this.go(number) });
     this.unseen = this.cursor = 0;
@@ -138,6 +141,8 @@ class LogView extends HTMLElement {
     this.lastAt = fresh[fresh.length - 1][1];
     if (before) this.painter.extend(before);
     this.search.grown = true;
+    // Text that is being selected must not be scrolled away.
+    if (this.following && selection.selected(this.scroller)) this.follow(false);
     if (this.following) this.toEnd();
     else this.unseen += fresh.length;
     this.facts();
