@@ -50,7 +50,11 @@ class _Web:
 
 @pytest.fixture(scope="session")
 def _front(
-    assets: None, chromium: Browser, live_server: Any, tmp_path_factory: pytest.TempPathFactory
+    assets: None,
+    chromium: Browser,
+    django_db_setup: None,
+    live_server: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Front]:
     from imagefactory.kernel import env
 
@@ -62,18 +66,17 @@ def _front(
     yield made
     stream.stop()
     made.close()
+    # Playwright's loop gives this thread a second connection; only here, inside the loop, can it be closed.
+    connection.close()
     _wait_alone(_Database().conninfo)
 
 
 def _wait_alone(conninfo: str) -> None:
     """Wait until web's threads have let go of the database, or it could not be dropped."""
-    mine = connection.connection.info.backend_pid if connection.connection else 0
-    others = (
-        "select count(*) from pg_stat_activity where datname = current_database() and pid not in (pg_backend_pid(), %s)"
-    )
+    others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     with psycopg.connect(conninfo, autocommit=True) as look:
         for _ in range(100):
-            if look.execute(others, [mine]).fetchone() == (0,):
+            if look.execute(others).fetchone() == (0,):
                 return
             time.sleep(0.1)
 

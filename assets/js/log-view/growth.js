@@ -117,7 +117,6 @@ export const growth = {
         time.textContent = stage.took || stage.word.toLowerCase();
         took.append(time);
         link.append(icon(stage.shape), name, took);
-        link.addEventListener("click", (event) => this.toStage(event, link));
         item.append(link);
         return item;
       }),

@@ -95,7 +95,7 @@ class LogView extends HTMLElement {
     });
     document.addEventListener("keydown", (event) => onKey(event, this), { signal });
     addEventListener("hashchange", () => this.fromHash(), { signal });
-    for (const link of document.querySelectorAll('a[href^="#stage-"]')) link.addEventListener("click", (event) => this.toStage(event, link));
+    document.addEventListener("click", (event) => this.fromLink(event), { signal });
     this.wrap(Boolean(this.prefs.wrap));
     this.times = MODES.includes(this.prefs.times) ? this.prefs.times : "off";
     this.showTimes();
@@ -205,8 +205,21 @@ class LogView extends HTMLElement {
     return this.folds.all.find((fold) => fold.level > 0 && fold.first === number);
   }
 
-  toStage(event, link) {
-    const fold = this.folds?.stages.find((stage) => `#${stage.el.id}` === link.getAttribute("href"));
+  // Links of the page around the log, to a stage or to lines of the attempt that is shown.
+  fromLink(event) {
+    const link = event.target.closest("a[href]");
+    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.defaultPrevented;
+    if (!link || !plain || link.origin !== location.origin || link.pathname !== location.pathname) return;
+    if (link.hash.startsWith("#stage-")) this.toStage(event, link.hash);
+    const attempt = new URLSearchParams(link.search).get("attempt");
+    if (!selection.parse(link.hash) || (attempt && Number(attempt) !== this.attempt)) return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    this.fromHash();
+  }
+
+  toStage(event, hash) {
+    const fold = this.folds?.stages.find((stage) => `#${stage.el.id}` === hash);
     if (!fold) return;
     event.preventDefault();
     this.follow(false);
