@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -48,7 +50,11 @@ class _Web:
 
 @pytest.fixture(scope="session")
 def _front(
-    assets: None, chromium: Browser, live_server: Any, tmp_path_factory: pytest.TempPathFactory
+    assets: None,
+    chromium: Browser,
+    django_db_setup: None,
+    live_server: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Front]:
     from imagefactory.kernel import env
 
@@ -58,8 +64,21 @@ def _front(
     stream.start()
     made.stream_socket = stream.socket
     yield made
-    made.close()
     stream.stop()
+    made.close()
+    # Playwright's loop gives this thread a second connection; only here, inside the loop, can it be closed.
+    connection.close()
+    _wait_alone(_Database().conninfo)
+
+
+def _wait_alone(conninfo: str) -> None:
+    """Wait until web's threads have let go of the database, or it could not be dropped."""
+    others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    with psycopg.connect(conninfo, autocommit=True) as look:
+        for _ in range(100):
+            if look.execute(others).fetchone() == (0,):
+                return
+            time.sleep(0.1)
 
 
 @pytest.fixture

@@ -113,7 +113,10 @@ class Front:
 
 
 async def _relay(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_there: asyncio.StreamReader, there: asyncio.StreamWriter
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    from_there: asyncio.StreamReader,
+    there: asyncio.StreamWriter,
 ) -> None:
     async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):
@@ -161,7 +164,9 @@ class Run:
     def begin(self, stage: str) -> None:
         execution.set_stage(self.claim, stage, StageStatus.RUNNING, first_line=self.next)
 
-    def end(self, stage: str, status: StageStatus = StageStatus.SUCCEEDED, exit_code: int = 0, message: str = "") -> None:
+    def end(
+        self, stage: str, status: StageStatus = StageStatus.SUCCEEDED, exit_code: int = 0, message: str = ""
+    ) -> None:
         execution.set_stage(self.claim, stage, status, exit_code=exit_code, last_line=self.next - 1, message=message)
 
     def finish(self, status: BuildStatus, message: str = "", masked: int = 0) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.conftest import World
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
+DIST = log_world.ROOT / "src/imagefactory/entry/web/static/dist"
 TEXTS = "Array.from(document.querySelectorAll('log-view .ln > span'), e => e.textContent)"
 NUMBERS = "Array.from(document.querySelectorAll('log-view .ln[data-line]'), e => +e.dataset.line)"
 AT_END = "(e => e.scrollHeight - e.scrollTop - e.clientHeight < 24)(document.querySelector('.log-scroll'))"
@@ -315,6 +318,25 @@ def test_a_link_to_lines_unfolds_scrolls_and_marks(tab: Page, front: Front, peop
     expect(tab.locator('.ln.sel[data-line="8"]')).to_be_in_viewport()
 
 
+def test_links_of_the_page_go_to_lines_and_stages_without_loading_it(tab: Page, front: Front, people: World) -> None:
+    made = failed(people, *STEPS)
+    see(tab, front, people, made.number, "/log")
+    tab.evaluate(
+        """() => {
+            window.same = true;
+            const link = Object.assign(document.createElement("a"), { href: "?attempt=1#L8", id: "cause", textContent: "Line 8" });
+            document.querySelector(".log-rail").append(link);
+        }"""
+    )
+    for _ in range(2):
+        tab.click("#cause")
+        expect(tab.locator('.ln.sel[data-line="8"]')).to_be_in_viewport()
+        tab.evaluate("document.querySelector('.log-scroll').scrollTop = 0")
+    tab.click(".log-rail a >> text=Fetch")
+    expect(tab.locator("#stage-fetch .log-fold")).to_have_attribute("aria-expanded", "true")
+    assert tab.evaluate("window.same")
+
+
 def test_shift_click_makes_a_range_that_the_address_keeps(tab: Page, front: Front, people: World) -> None:
     made = failed(people, *STEPS)
     see(tab, front, people, made.number)
@@ -510,6 +532,11 @@ def test_the_page_itself_never_scrolls_sideways(tab: Page, front: Front, people:
     for rest in ("", "/log"):
         see(tab, front, people, made.number, rest)
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), rest
+
+
+def test_the_script_keeps_its_budget(assets: None) -> None:
+    made = json.loads((DIST / "manifest.json").read_text())
+    assert len(gzip.compress((DIST / made["log.js"]).read_bytes(), 9)) < 12_000
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------

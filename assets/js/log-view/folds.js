@@ -157,6 +157,18 @@ export class Folds {
     }
   }
 
+  /** Name the steps that a failed stage did not come to. */
+  tellNotRun() {
+    const step = this.all.findLast((fold) => fold.level === 1 && fold.parent === this.stage);
+    const at = /STEP (\d+)\/(\d+)/.exec(step?.label.textContent ?? "");
+    if (!at || this.stage.info.status !== "failed" || Number(at[1]) >= Number(at[2])) return;
+    const next = Number(at[1]) + 1;
+    const line = document.createElement("p");
+    line.className = "log-tail";
+    line.textContent = `STEP ${next}/${at[2]}${next < Number(at[2]) ? ` to ${at[2]}/${at[2]}` : ""} not run`;
+    this.stage.body.append(line);
+  }
+
   /** The chunk that holds a line. */
   find(number) {
     let low = 0;

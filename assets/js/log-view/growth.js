@@ -63,6 +63,7 @@ export const growth = {
     }
     clearInterval(this.ticking);
     this.folds.close(this.folds.stage?.info.finished);
+    this.folds.tellNotRun();
     this.follow(false);
     this.act("follow").hidden = true;
   },
@@ -111,9 +112,11 @@ export const growth = {
         link.className = stage.tone;
         const [name, took] = [document.createElement("span"), document.createElement("em")];
         name.textContent = stage.label;
-        took.textContent = stage.took || stage.word.toLowerCase();
+        const time = document.createElement("time");
+        if (stage.status === "running" && stage.started) time.dataset.since = new Date(stage.started).toISOString();
+        time.textContent = stage.took || stage.word.toLowerCase();
+        took.append(time);
         link.append(icon(stage.shape), name, took);
-        link.addEventListener("click", (event) => this.toStage(event, link));
         item.append(link);
         return item;
       }),

@@ -26,8 +26,11 @@ class LogView extends HTMLElement {
     this.lines = new Lines((after, limit) => this.ask("lines", { after, limit }));
     this.painter = new Painter(this.scroller, this.lines, {
       rowOf: (line) => this.rowOf(line),
-      painted: () => this.search.total && this.search.mark(),
-      failed: (error) => this.tellLost(error.message),
+      painted: () => {
+        if (this.unread) this.tellLost((this.unread = ""));
+        if (this.search.total) this.search.mark();
+      },
+      failed: (error) => this.tellLost((this.unread = error.message)),
     });
     this.search = new Search(this, { ask: (path, query) => this.ask(path, query), go: (number) => this.go(number) });
     this.unseen = this.cursor = 0;
@@ -92,7 +95,7 @@ class LogView extends HTMLElement {
     });
     document.addEventListener("keydown", (event) => onKey(event, this), { signal });
     addEventListener("hashchange", () => this.fromHash(), { signal });
-    for (const link of document.querySelectorAll('a[href^="#stage-"]')) link.addEventListener("click", (event) => this.toStage(event, link));
+    document.addEventListener("click", (event) => this.fromLink(event), { signal });
     this.wrap(Boolean(this.prefs.wrap));
     this.times = MODES.includes(this.prefs.times) ? this.prefs.times : "off";
     this.showTimes();
@@ -138,6 +141,8 @@ class LogView extends HTMLElement {
     this.lastAt = fresh[fresh.length - 1][1];
     if (before) this.painter.extend(before);
     this.search.grown = true;
+    // Text that is being selected must not be scrolled away.
+    if (this.following && selection.selected(this.scroller)) this.follow(false);
     if (this.following) this.toEnd();
     else this.unseen += fresh.length;
     this.facts();
@@ -200,8 +205,21 @@ class LogView extends HTMLElement {
     return this.folds.all.find((fold) => fold.level > 0 && fold.first === number);
   }
 
-  toStage(event, link) {
-    const fold = this.folds?.stages.find((stage) => `#${stage.el.id}` === link.getAttribute("href"));
+  // Links of the page around the log, to a stage or to lines of the attempt that is shown.
+  fromLink(event) {
+    const link = event.target.closest("a[href]");
+    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.defaultPrevented;
+    if (!link || !plain || link.origin !== location.origin || link.pathname !== location.pathname) return;
+    if (link.hash.startsWith("#stage-")) this.toStage(event, link.hash);
+    const attempt = new URLSearchParams(link.search).get("attempt");
+    if (!selection.parse(link.hash) || (attempt && Number(attempt) !== this.attempt)) return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    this.fromHash();
+  }
+
+  toStage(event, hash) {
+    const fold = this.folds?.stages.find((stage) => `#${stage.el.id}` === hash);
     if (!fold) return;
     event.preventDefault();
     this.follow(false);

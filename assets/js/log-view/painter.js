@@ -1,5 +1,7 @@
 // Puts chunks into the page when they come near the part in sight, and takes them out again when they are far from it.
 
+const RETRY = 3000; // milliseconds until lines that could not be fetched are asked for again
+
 export class Painter {
   /** `rowOf(line)` makes a row; `painted()` is told after rows came or went. */
   constructor(scroller, lines, { rowOf, painted, failed }) {
@@ -30,6 +32,7 @@ export class Painter {
         await this.lines.load(chunk.first, chunk.last);
       } catch (error) {
         this.failed(error);
+        setTimeout(() => chunk.near && this.paint(chunk), RETRY);
         return;
       } finally {
         chunk.loading = false;

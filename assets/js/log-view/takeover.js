@@ -57,7 +57,10 @@ export const takeover = {
     }
     this.folds.grow(total);
     this.lastAt = this.lines.get(total)?.[1];
-    if (this.state.finished) this.folds.close(this.folds.stage?.info.finished);
+    if (this.state.finished) {
+      this.folds.close(this.folds.stage?.info.finished);
+      this.folds.tellNotRun();
+    }
     this.openWhatMatters();
   },
 

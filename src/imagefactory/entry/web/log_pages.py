@@ -20,7 +20,7 @@ from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now
 
-PLAIN_LINES: Final = 2_000  # lines in the page itself; the script and the raw log have all
+PLAIN_LINES: Final = 1_500  # lines in the page itself; the script and the raw log have all
 PLAIN_CHARACTERS: Final = 2_000  # of one line
 FOUND_LINES: Final = 100
 _LABELS: Final = {"sbom": "SBOM", "": "Start"}
@@ -91,6 +91,10 @@ def _ms(at: dt.datetime | None) -> int:
     return int(at.timestamp() * 1000) if at else 0
 
 
+def _iso(at_ms: int) -> str:
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")
+
+
 def _label(name: str) -> str:
     return _LABELS.get(name, name.replace("_", " ").capitalize())
 
@@ -136,7 +140,7 @@ def plain_row(line: Line) -> PlainRow:
     if len(text) > PLAIN_CHARACTERS:
         text = f"{text[:PLAIN_CHARACTERS]} … {len(text) - PLAIN_CHARACTERS:,} more characters in the raw log"
     tone = {"error": "e", "warning": "w"}.get(log_marks.mark_of(line.text), "")
-    return PlainRow(line.number, text, tone, dt.datetime.fromtimestamp(line.at_ms / 1000, dt.UTC).isoformat())
+    return PlainRow(line.number, text, tone, _iso(line.at_ms))
 
 
 def ranges(stages: Sequence[StageView], total: int) -> list[tuple[StageView | None, int, int]]:

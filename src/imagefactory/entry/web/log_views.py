@@ -107,7 +107,7 @@ def log_lines(request: HttpRequest, tenant: str, project: str, number: int) -> o
 def log_outline(request: HttpRequest, tenant: str, project: str, number: int) -> object:
     """Return where errors, warnings and folds are in the whole log."""
     execution = _attempt(request, tenant, project, number)[2]
-    return dataclasses.asdict(log_marks.outline(log_store(), str(execution.id)))
+    return dataclasses.asdict(log_marks.outline(str(execution.id)))
 
 
 @_json
