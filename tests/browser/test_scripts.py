@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Request, expect
 
 from imagefactory.domain.builds.services.submit import submit_build
 from tests.browser.stage.servers import Stage
@@ -261,7 +261,12 @@ def test_unsaved_changes_are_asked_about_before_leaving(stage: Stage, tab: Page)
     expect(leave).to_be_hidden()
     assert (focused(tab), tab.url) == ("again", stage.parts)
     asked: list[str] = []
-    tab.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    tab.once("dialog", refuse)
     tab.evaluate("location.reload()")
     tab.wait_for_timeout(300)
     assert asked == ["beforeunload"]
