@@ -18,7 +18,7 @@ const result = await esbuild.build({
   minify: true,
   target: ["chrome123", "firefox121", "safari17.5"],
   entryNames: "[name]-[hash]",
-  chunkNames: "part-[hash]",
+  chunkNames: "[name]-[hash]",
   outdir: fresh,
   write: false,
   metafile: true,

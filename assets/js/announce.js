@@ -1,13 +1,17 @@
 // Tell people something without moving anything: a polite live region for screen readers, and a toast for the eye.
 const TOAST = 8000;
+let waiting = [];
 
 /** Have `text` read out. A modal dialog silences everything outside it, so each dialog has a region of its own. */
 export function announce(text) {
+  waiting.push(text);
+  if (waiting.length > 1) return; // said together with the first
   const place = document.querySelector("dialog[open] [data-announcer]") ?? document.getElementById("announce");
-  if (!place) return;
-  place.textContent = "";
-  // Equal texts are read only when the region was empty in between.
-  setTimeout(() => { place.textContent = text; }, 50);
+  if (place) place.textContent = ""; // equal texts are read only when the region was empty in between
+  setTimeout(() => {
+    if (place) place.textContent = waiting.join(" ");
+    waiting = [];
+  }, 50);
 }
 
 /** Show a confirmation in the corner. Never for errors alone: it goes away, though not while it is read. */

@@ -1,9 +1,9 @@
-// What every page loads: htmx and the small modules. Each listens on `document` once, so that swapped blocks and pages
+// What every page loads: the small modules. Each listens on `document` once, so that swapped blocks and pages
 // that come back from the back-forward cache need nothing done again.
-import "htmx.org";
 import "./copy.js";
 import "./dialog.js";
 import "./form-guard.js";
+import "./hypertext.js";
 import "./keys.js";
 import "./live.js";
 import "./menu.js";

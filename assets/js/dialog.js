@@ -23,7 +23,9 @@ function focusBack(dialog) {
   if (!opener || opener === document.body || (document.activeElement ?? document.body) !== document.body) return;
   const href = opener.getAttribute("href");
   const again = opener.isConnected ? opener : href && document.querySelector(`a[href="${CSS.escape(href)}"]`);
-  (again || document.querySelector("main a[href], main button"))?.focus();
+  // An opener inside a menu went out of sight with it.
+  const seen = again && !again.checkVisibility() ? again.closest("details")?.querySelector("summary") : again;
+  (seen || document.querySelector("main a[href], main button"))?.focus();
 }
 
 const place = () => document.querySelector("#dialog [data-dialog-place]");

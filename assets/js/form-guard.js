@@ -69,7 +69,10 @@ document.addEventListener("click", (event) => {
 
 // Closing the tab, Back and Reload: only the browser itself can ask.
 addEventListener("beforeunload", (event) => {
-  if (!leaving && dirty().length > 0) event.preventDefault();
+  if (leaving || dirty().length === 0) return;
+  event.preventDefault();
+  // Runs only for those who stay: what they had sent was given up with the leaving.
+  setTimeout(() => [...pending].forEach(release), 0);
 });
 
 addEventListener("pageshow", (event) => {

@@ -93,3 +93,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-show-keys]")) showKeys();
 });
+
+if (/Mac|iPhone|iPad/.test(navigator.platform)) {
+  for (const key of document.querySelectorAll("kbd")) key.textContent = key.textContent.replace(/^Ctrl/, "⌘");
+}

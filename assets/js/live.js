@@ -6,7 +6,6 @@
 // project.*, member.*, tenant.*. From the stream itself: hello, reset, denied (docs/reference/live-events.md).
 //
 // A block may carry data-title (the page's new title) and data-announce (a sentence that is read out when it changes).
-import htmx from "htmx.org";
 import { announce } from "./announce.js";
 import { keyOf, morph } from "./morph.js";
 import { ask, parse } from "./page.js";
@@ -183,7 +182,6 @@ function put(block, fresh, show) {
   bar?.remove();
   const waiting = morph(block, fresh, !show);
   if (waiting) block.prepend(newBar(bar, block, waiting));
-  htmx.process(block);
   if (show) {
     const row = [...block.querySelectorAll("[data-row]")].find((one) => !before.has(keyOf(one)));
     (row?.querySelector("a[href]") ?? row)?.focus();
@@ -211,7 +209,7 @@ function newBar(old, block, count) {
   const text = `${count} new ${word} – show`;
   if (place.firstChild.textContent !== text) {
     place.firstChild.textContent = text;
-    announce(`${count} new ${word}`);
+    announce(`${count} new ${word}.`);
   }
   return place;
 }

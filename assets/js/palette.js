@@ -9,6 +9,8 @@ let timer = 0;
 let asked = null;
 let answer = [];
 let actions = [];
+let behind = false; // the answers shown are those of an earlier text
+let opening = false; // Enter was pressed meanwhile
 
 const dialog = () => document.getElementById("palette");
 const field = () => dialog().querySelector("input");
@@ -25,6 +27,7 @@ export function openPalette() {
   if (document.querySelector("dialog[open]")) return false;
   actions = collect();
   answer = [];
+  behind = opening = false;
   field().value = "";
   draw();
   showDialog(box);
@@ -105,19 +108,26 @@ async function load() {
     if (reply.headers.get("X-Location")) throw new Error("signed out");
     const found = reply.ok ? [...parse(await reply.text()).body.children] : [];
     if (signal.aborted) return;
+    behind = false;
     answer = found.map((group) => document.importNode(group, true));
     draw(reply.ok ? "" : "The search does not answer just now. Try again in a moment.");
   } catch (error) {
     if (signal.aborted) return;
+    behind = false;
     answer = [];
     draw(error.message === "signed out" ? "You are signed out. Reload the page to sign in." : "The factory does not answer. Try again in a moment.");
   }
+  if (opening) options()[0]?.click();
+  opening = false;
   if (field().value) announce(`${options().length} found`);
 }
 
 document.addEventListener("input", (event) => {
   if (!event.target.closest?.("#palette")) return;
   clearTimeout(timer);
+  asked?.abort();
+  behind = true;
+  opening = false;
   draw();
   timer = setTimeout(load, PAUSE);
 });
@@ -131,7 +141,9 @@ document.addEventListener("keydown", (event) => {
     choose((at + step + all.length) % all.length);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    all[at]?.click();
+    // What the page itself offers is up to date at once; what the server says is waited for.
+    if (behind && all[at]?.localName !== "div") opening = true;
+    else all[at]?.click();
   }
 });
 

@@ -1,5 +1,6 @@
 // The appearance form works at once: the attribute changes as the choice does, and the server keeps it in a cookie.
 import { announce } from "./announce.js";
+import { release } from "./form-guard.js";
 import { ask } from "./page.js";
 
 const NAMES = ["theme", "density", "keys"];
@@ -23,6 +24,7 @@ async function save(form, name, value) {
   } catch {
     announce("This choice was not saved: the factory does not answer. Choose again in a moment.");
   }
+  release(form);
 }
 
 document.addEventListener("change", (event) => {

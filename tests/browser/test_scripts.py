@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Request, expect
 
 from imagefactory.domain.builds.services.submit import submit_build
 from tests.browser.stage.servers import Stage
@@ -16,6 +16,7 @@ pytest_plugins = ["tests.browser.stage.fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 Enter = Callable[..., BrowserContext]
+COUNT = "document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })"
 
 
 def focused(page: Page) -> str:
@@ -79,6 +80,15 @@ def test_the_palette_offers_the_pages_actions_walks_with_arrows_and_gives_the_fo
     assert focused(tab) == "create"
 
 
+def test_enter_waits_for_the_answer_to_what_was_typed(stage: Stage, tab: Page) -> None:
+    build = submit_build(stage.world.actor("owner"), stage.world.project.id, {**INLINE, "name": "amber lantern"})
+    tab.keyboard.press("Control+k")
+    expect(tab.get_by_role("group", name="Pages")).to_be_visible()
+    tab.keyboard.type("lantern")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"**/builds/{build.number}")
+
+
 def test_an_action_of_the_palette_clicks_the_pages_own_control(tab: Page) -> None:
     tab.evaluate("document.getElementById('create').addEventListener('click', () => { document.title = 'clicked'; })")
     tab.get_by_role("button", name="Search").click()
@@ -89,9 +99,7 @@ def test_an_action_of_the_palette_clicks_the_pages_own_control(tab: Page) -> Non
 
 
 def test_single_letters_act_and_are_inert_while_typing_and_when_off(tab: Page) -> None:
-    tab.evaluate(
-        "document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })"
-    )
+    tab.evaluate(COUNT)
     tab.keyboard.press("c")
     assert tab.evaluate("window.made") == 1
     for modified in ("Control+c", "Alt+c"):
@@ -116,6 +124,21 @@ def test_single_letters_act_and_are_inert_while_typing_and_when_off(tab: Page) -
     assert tab.evaluate("window.made") == 1
     tab.keyboard.press("Control+k")
     expect(tab.get_by_role("combobox", name="Search pages")).to_be_focused()
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="Search").click()
+    tab.keyboard.press("Escape")
+    tab.evaluate("document.documentElement.dataset.keys = 'on'")
+    tab.keyboard.press("c")
+    assert tab.evaluate("window.made") == 2
+
+
+def test_single_letters_are_switched_off_and_on_again_in_the_list_of_keys(tab: Page) -> None:
+    tab.keyboard.press("?")
+    keys = tab.get_by_role("dialog", name="Keys")
+    for word, value in (("off", "off"), ("on", "on"), ("off", "off")):
+        keys.get_by_role("button", name=f"Turn single letters {word}").click()
+        expect(tab.locator("html")).to_have_attribute("data-keys", value)
+        expect(keys.locator("[data-announcer]")).to_have_text("Saved")
 
 
 def test_letters_lead_to_pages_filter_and_tenants(tab: Page) -> None:
@@ -151,7 +174,7 @@ def test_rows_are_walked_selected_and_have_a_menu(tab: Page) -> None:
     assert focused(tab) == "Row 1"
     tab.keyboard.press("Enter")
     expect(tab).to_have_url(re.compile("#row-1$"))
-    tab.get_by_text("Row 2").click(button="right")
+    tab.get_by_text("Row 2", exact=True).click(button="right")
     assert focused(tab) == "row-2-first"
 
 
@@ -216,6 +239,17 @@ def test_a_dialog_traps_the_focus_and_gives_it_back(tab: Page) -> None:
     assert focused(tab) == "remove"
 
 
+def test_a_dialog_opened_from_a_menu_gives_the_focus_to_the_menu(tab: Page) -> None:
+    tab.get_by_text("Row 2", exact=True).focus()
+    tab.keyboard.press(".")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog", name="Delete project shop")).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("dialog", name="Delete project shop")).to_be_hidden()
+    expect(tab.locator("[data-row] summary")).to_be_focused()
+
+
 def test_a_dialogs_form_shows_what_is_wrong_and_then_leads_on_with_its_message(tab: Page) -> None:
     tab.locator("#remove").click()
     dialog = tab.get_by_role("dialog")
@@ -261,7 +295,12 @@ def test_unsaved_changes_are_asked_about_before_leaving(stage: Stage, tab: Page)
     expect(leave).to_be_hidden()
     assert (focused(tab), tab.url) == ("again", stage.parts)
     asked: list[str] = []
-    tab.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    tab.once("dialog", refuse)
     tab.evaluate("location.reload()")
     tab.wait_for_timeout(300)
     assert asked == ["beforeunload"]
@@ -299,18 +338,32 @@ def test_a_second_click_on_a_sent_form_does_nothing(tab: Page) -> None:
     expect(tab.locator("#save")).not_to_have_attribute("aria-busy", "true")
 
 
-def test_a_page_that_comes_back_is_as_good_as_new(stage: Stage, tab: Page) -> None:
-    """Back-forward cache or not: the button may be used again, and each click acts once."""
+def test_a_page_from_the_back_forward_cache_is_as_good_as_new(stage: Stage, tab: Page) -> None:
+    tab.evaluate(COUNT)
     tab.evaluate(
-        "document.getElementById('create').addEventListener('click', () => { window.made = (window.made ?? 0) + 1; })"
+        """(next) => {
+          const form = document.getElementById("form");
+          form.action = "/appearance";
+          form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "next", value: next }));
+        }""",
+        f"/stage/{stage.world.tenant_slug}/builds",
     )
-    tab.locator("#again").click()
-    tab.wait_for_url("**/builds")
-    tab.go_back()
-    tab.wait_for_url(stage.parts)
-    tab.wait_for_selector("html.js")
-    tab.keyboard.press("Control+k")
-    expect(tab.locator("#palette")).to_be_visible()
-    tab.keyboard.press("Escape")
     tab.locator("#save").click()
-    expect(tab.locator(".flash")).to_have_text("It was saved.")
+    tab.wait_for_url("**/builds")
+    tab.go_back(wait_until="commit")
+    expect(tab.locator("#save")).not_to_have_attribute("aria-busy", "true")
+    tab.locator("h1").click()
+    tab.keyboard.press("c")
+    assert tab.evaluate("window.made") == 1
+    tab.locator("#save").click()
+    tab.wait_for_url("**/builds", wait_until="commit")
+
+
+def test_htmx_comes_to_the_pages_that_use_it_and_only_to_them(stage: Stage, tab: Page) -> None:
+    tab.get_by_role("button", name="Fetch").click()
+    expect(tab.locator("#fetched")).to_have_text("Delete project shop")
+    loaded = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/htmx')).length"
+    assert tab.evaluate(loaded) > 0
+    tab.goto(f"{stage.parts}/builds")
+    tab.wait_for_load_state("load")
+    assert tab.evaluate(loaded) == 0

@@ -13,7 +13,7 @@ from imagefactory.domain.identity.models import Membership
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.jobs.outbox import deliver_batch
 from imagefactory.entry.web.live import listen_to
-from imagefactory.reactions import live
+from imagefactory.kernel import pg
 from tests.conftest import INLINE, World
 from tests.pages.test_pages import client
 
@@ -79,7 +79,7 @@ def test_someone_signed_out_is_granted_nothing(world: World) -> None:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the notices that the relay would send after its commit."""
     heard: list[str] = []
-    monkeypatch.setattr(live.pg, "hint", lambda channel, payload: heard.append(payload) if channel == "live" else None)
+    monkeypatch.setattr(pg, "hint", lambda channel, payload: heard.append(payload) if channel == "live" else None)
     return heard
 
 
