@@ -259,7 +259,7 @@ def test_a_dialogs_form_shows_what_is_wrong_and_then_leads_on_with_its_message(t
     expect(dialog.get_by_role("alert")).to_contain_text("Type the name")
     dialog.get_by_label("Name of the project").fill("shop")
     dialog.get_by_role("button", name="Delete project").click()
-    expect(tab.locator(".flash")).to_have_text("Deleted by button.")
+    expect(tab.locator(".flashes")).to_have_text("Deleted by button.")
 
 
 def test_a_dialog_that_gets_no_answer_keeps_what_was_typed(tab: Page) -> None:
@@ -272,7 +272,7 @@ def test_a_dialog_that_gets_no_answer_keeps_what_was_typed(tab: Page) -> None:
     expect(dialog.get_by_label("Name of the project")).to_have_value("shop")
     tab.unroute("**/delete")
     dialog.get_by_role("button", name="Delete project").click()
-    expect(tab.locator(".flash")).to_have_text("Deleted by button.")
+    expect(tab.locator(".flashes")).to_have_text("Deleted by button.")
 
 
 def test_the_page_behind_a_dialog_works_without_scripts(stage: Stage, sign_in: Enter) -> None:
@@ -282,7 +282,7 @@ def test_the_page_behind_a_dialog_works_without_scripts(stage: Stage, sign_in: E
     expect(page).to_have_url(f"{stage.parts}/delete")
     page.get_by_label("Name of the project").fill("shop")
     page.get_by_role("button", name="Delete project").click()
-    expect(page.locator(".flash")).to_have_text("Deleted by button.")
+    expect(page.locator(".flashes")).to_have_text("Deleted by button.")
 
 
 def test_unsaved_changes_are_asked_about_before_leaving(stage: Stage, tab: Page) -> None:
@@ -313,7 +313,7 @@ def test_unsaved_changes_are_asked_about_before_leaving(stage: Stage, tab: Page)
 def test_an_unchanged_form_and_a_sent_one_ask_nothing(tab: Page) -> None:
     tab.get_by_label("Name").fill("another")
     tab.get_by_label("Name").press("Control+Enter")
-    expect(tab.locator(".flash")).to_have_text("It was saved.")
+    expect(tab.locator(".flashes")).to_have_text("It was saved.")
     tab.get_by_label("Name").fill("other")
     tab.get_by_label("Name").fill("shop")
     tab.locator("#again").click()
@@ -333,7 +333,7 @@ def test_a_second_click_on_a_sent_form_does_nothing(tab: Page) -> None:
         }"""
     )
     assert busy == "true"
-    expect(tab.locator(".flash")).to_have_text("It was saved.")
+    expect(tab.locator(".flashes")).to_have_text("It was saved.")
     assert ["save=1" in (request.post_data or "") for request in sent] == [True]
     expect(tab.locator("#save")).not_to_have_attribute("aria-busy", "true")
 

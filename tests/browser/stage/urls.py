@@ -8,18 +8,16 @@ from django.shortcuts import redirect, render
 from django.urls import path
 
 from imagefactory.domain.builds.selectors import BuildFilter, list_builds
-from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry import urls
 from imagefactory.entry.http.actors import actor_of
-from imagefactory.entry.web import pages
+from imagefactory.entry.web import build_rows
 from imagefactory.entry.web.live import listen_to
 
 handler404 = urls.handler404
 
 
 def parts(request: HttpRequest, tenant: str) -> HttpResponse:
-    """Forms, rows, menus, copy buttons, times."""
-    actor_of(request, tenant)
+    """Forms, rows, menus, copy buttons, times; outside the frame of a team, whose own controls would be in the way."""
     if request.method == "POST":
         messages.success(request, "It was saved.")
         return redirect(request.path)
@@ -42,9 +40,8 @@ def builds(request: HttpRequest, tenant: str) -> HttpResponse:
     actor = actor_of(request, tenant)
     live = listen_to(f"tenant:{actor.tenant_id}")
     found, _ = list_builds(actor, BuildFilter())
-    names = projects_by_id(actor, {b.project_id for b in found})
     page = {
-        "rows": [pages.build_row(tenant, names[b.project_id].slug, b) for b in found],
+        "rows": build_rows.rows(actor, found),
         "live_on": live,
         "block_url": request.path,
     }
