@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK
 
 RUN_PACKAGES="make git openssh-client ca-certificates buildah crun uidmap fuse-overlayfs skopeo docker-registry mmdebstrap
     debian-archive-keyring iproute2 iptables mount e2fsprogs util-linux xz-utils"
-TEST_PACKAGES="chromium fonts-dejavu-core acl"
+TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
