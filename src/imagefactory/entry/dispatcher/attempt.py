@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from imagefactory.adapters.logs.base import LogStore
 from imagefactory.adapters.logs.masking import Masker
 from imagefactory.adapters.logs.notify import LogNotifier
@@ -97,6 +99,8 @@ class Attempt:
             self._perform(work, secrets, writer)
         except LeaseLost:
             log.warning("lost the lease of build #%s, attempt %s", self.claim.number, self.claim.attempt)
+        except (OperationalError, InterfaceError):
+            raise  # the database stayed away: the lease runs out, and the build starts again
         except Exception:
             log.exception("attempt at build #%s broke", self.claim.number)
             if writer is None:
