@@ -30,7 +30,8 @@ _MISSING = (
 
 def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUnavailable:
     """Return the error that git's words stand for."""
-    said = stderr.lower()
+    # The address says nothing about the cause: a repository may be called "tls" or "not-found".
+    said = stderr.lower().replace(address.url.lower(), "")
     where = address.url
     if "host key verification failed" in said:
         return SourceUnavailable(
@@ -42,7 +43,7 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
             Problem.UNREACHABLE,
             f"The certificate of {address.host} is not trusted; install its authority on this machine.",
         )
-    if "redirect" in said and "http" in said:
+    if "redirect" in said or "error: 30" in said:
         return SourceUnavailable(
             Problem.NOT_ALLOWED, f"{where} leads to another address; enter that address in the project."
         )

@@ -159,6 +159,10 @@ class Attempt:
         if self._cancelled.is_set():
             raise Cancelled
 
+    def _pause(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise Cancelled
+
     @contextmanager
     def _in_stage(self, name: str, writer: LogWriter) -> Iterator[None]:
         self._check()
@@ -223,7 +227,9 @@ class Attempt:
             )
         with self._in_stage("publish", writer):
             path = image_path(slug, project.slug, manifest.image)
-            return publish(claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit)
+            return publish(
+                claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit, self._pause
+            )
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)
