@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from imagefactory.kernel import env
 
-
 OUTAGE_SECONDS = 300.0
 _PAUSE_SECONDS = 0.5
 # Classes and codes of PostgreSQL's appendix A: the connection failed, the server stops, starts, or has no place left.

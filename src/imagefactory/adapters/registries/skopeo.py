@@ -62,7 +62,7 @@ def _explain(said: str, what: str) -> CopyFailed:
     text = _ADDRESS.sub("", said.lower().replace(what.lower(), ""))
     if "manifest unknown" in text or "name unknown" in text or "repository name not known" in text:
         return CopyFailed("unknown_image", f"There is no image {what}. Check its name and tag.")
-    if "denied" in text or "unauthorized" in text or "authentication required" in text:
+    if any(words in text for words in ("denied", "unauthorized", "authentication required", "forbidden")):
         return CopyFailed(
             "denied",
             f"The registry refuses access to {what}: it does not exist, or may not be read or written.",
@@ -71,8 +71,9 @@ def _explain(said: str, what: str) -> CopyFailed:
         return CopyFailed("disk_full", f"The disk is full, so {what} could not be copied.")
     if any(words in text for words in _UNREACHABLE):
         return CopyFailed("unreachable", f"The registry of {what} does not answer. Check the name, or try again later.")
-    last = said.strip().splitlines()[-1] if said.strip() else "no reason given"
-    return CopyFailed("failed", f"{what} could not be copied: {last[-300:]}")
+    last = said.strip().splitlines()[-1] if said.strip() else "no reason was given"
+    reason = last.partition('msg="')[2].removesuffix('"') or last
+    return CopyFailed("failed", f"{what} could not be copied; skopeo says: {reason[-300:]}.")
 
 
 def pull(reference: str, host: str, layout: Path, *, password: str | None, tls: bool, seconds: int = _TIMEOUT) -> str:

@@ -57,7 +57,9 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
         return SourceUnavailable(Problem.AUTH_REFUSED, f"{address.host} refused access to {where}; {todo}.")
     if any(words in said for words in _MISSING):
         todo = (
-            "check the path, and that the credential may see it" if has_credential else "check the path; is it private?"
+            "check the path, and that the credential may see it."
+            if has_credential
+            else "check the path; is it private?"
         )
         return SourceUnavailable(Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {where}; {todo}")
     return SourceUnavailable(Problem.FAILED, f"git could not read {where}; the server's answer was not understood.")

@@ -71,6 +71,7 @@ class Attempt:
         self._store, self._notifier = store, notifier
         self._cancelled, self._abandoned = threading.Event(), threading.Event()
         self._run: Run | None = None
+        self._place: Path | None = None
         self._usage = UsageRecorder(claim)
         self._stage = ""
 
@@ -170,7 +171,12 @@ class Attempt:
         execution.set_stage(self.claim, name, StageStatus.RUNNING, first_line=writer.enter(name))
         try:
             yield
-        except StageFailed as error:
+        except (StageFailed, OSError) as error:
+            if self._place is not None and not self._place.exists():
+                # A helper that starts again sweeps: that is no fault of the build.
+                raise NotDispatched("The runner helper was started again, and the build directory is gone.") from error
+            if isinstance(error, OSError):
+                raise
             execution.set_stage(
                 self.claim, name, StageStatus.FAILED, exit_code=error.failure.exit_code, last_line=writer.last,
                 message=error.failure.message,
@@ -190,7 +196,7 @@ class Attempt:
             project = get_project(actors.system("dispatcher"), claim.project_id)
         except (ManifestInvalid, FactoryError) as error:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
-        workspace = self._workspace(manifest)
+        workspace = self._place = self._workspace(manifest)
         with self._in_stage("fetch", writer):
             fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
             if fetched.commit:
