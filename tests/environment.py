@@ -45,6 +45,14 @@ def pytest_load_initial_conftests() -> None:
     os.environ["IMAGEFACTORY_BUILD_NETWORK"] = "none"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Store passwords by a cheap hash: a world has five people, and Argon2 takes its time on purpose."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
 def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

@@ -46,6 +46,8 @@ class Build(Entity):
     created_by_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     created_by_name = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=100, null=True)
+    # SHA-256 of the whole request that came with the key; empty without one.
+    request_digest = models.CharField(max_length=64, blank=True, default="")
     queued_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
