@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -23,39 +22,14 @@ PASSWORD = "hunter2-of-the-tenant"
 LOGIN = Credential("password", PASSWORD, "ada")
 
 
-class Subject(Protocol):
-    """Repositories to test, and where to put one with a password and where none answers."""
-
-    repositories: Repositories
-    url: str
-    absent: str
-    unreachable: str
-
-
 @dataclasses.dataclass
-class _Fake:
+class Subject:
+    """Repositories to test: one with a password, one that is not there, and one where nobody answers."""
+
     repositories: Repositories
     url: str = "https://git.example.test/app"
     absent: str = "https://git.example.test/none"
     unreachable: str = "https://away.example.test/app"
-
-
-@dataclasses.dataclass
-class _Real:
-    repositories: Repositories
-    server: GitHttpServer
-
-    @property
-    def url(self) -> str:
-        return f"{self.server.url}/app"
-
-    @property
-    def absent(self) -> str:
-        return f"{self.server.url}/none"
-
-    @property
-    def unreachable(self) -> str:
-        return f"http://localhost:{free_port()}/app"
 
 
 def make_repository(where: Path, branches: Mapping[str, Mapping[str, str]]) -> None:
@@ -77,16 +51,16 @@ def make_repository(where: Path, branches: Mapping[str, Mapping[str, str]]) -> N
 @pytest.fixture(params=["fake", pytest.param("git", marks=pytest.mark.real)])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "fake":
-        fake = _Fake(FakeRepositories())
-        fake.repositories = FakeRepositories(
-            {fake.url: FakeRepository({**FILES}, password=PASSWORD)}, unreachable={fake.unreachable}
-        )
-        yield fake
+        repository = FakeRepository({**FILES}, password=PASSWORD)
+        yield Subject(FakeRepositories({Subject.url: repository}, unreachable={Subject.unreachable}))
         return
     make_repository(tmp_path / "repositories" / "app", FILES)
     policy = AddressPolicy(allowed_hosts=("localhost",))
     with GitHttpServer(tmp_path / "repositories", password=PASSWORD) as server:
-        yield _Real(GitRepositories(policy, SourceLimits(timeout_seconds=30), tmp_path / "scratch"), server)
+        yield Subject(
+            GitRepositories(policy, SourceLimits(timeout_seconds=30), tmp_path / "scratch"),
+            f"{server.url}/app", f"{server.url}/none", f"http://localhost:{free_port()}/app",
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from imagefactory.domain.projects.services import create_credential
 from imagefactory.executors.base import Executor
 from imagefactory.executors.local.executor import LocalExecutor
 from tests.conftest import World, make_world
-from tests.dispatcher.conftest import wait_for
+from tests.dispatcher.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True)]
 BUSYBOX = "/bin/busybox"

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -96,19 +97,19 @@ def test_an_image_is_pushed_and_pulled_back_byte_for_byte(registry: str, layout:
 
 def test_an_image_that_is_not_there_is_unknown(registry: str, tmp_path: Path) -> None:
     for name in ("team/none:1", "tls/denied:eof"):
-        error = failed(
-            lambda name=name: pull(f"{registry}/{name}", registry, tmp_path / "x", password=PASSWORD, tls=False)
-        )  # type: ignore[misc]
+        reference = f"{registry}/{name}"
+        error = failed(partial(pull, reference, registry, tmp_path / "x", password=PASSWORD, tls=False))
         assert error.code == "unknown_image"
         assert name in str(error)
 
 
 def test_a_wrong_password_is_denied(registry: str, layout: Path, tmp_path: Path) -> None:
+    reference = f"{registry}/a/b:1"
     for password in ("wrong", None):
-        error = failed(lambda p=password: pull(f"{registry}/a/b:1", registry, tmp_path / "x", password=p, tls=False))  # type: ignore[misc]
+        error = failed(partial(pull, reference, registry, tmp_path / "x", password=password, tls=False))
         assert error.code == "denied"
     error = failed(lambda: push(layout, "latest", f"{registry}/a/b:1", registry, password="wrong", tls=False))
-    assert error.code in {"denied", "failed"}
+    assert error.code == "denied"
 
 
 def test_a_registry_that_is_away_is_unreachable(layout: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
-from imagefactory.domain.builds.models import Build, Execution, Stage, UsageSample, Worker
+from imagefactory.domain.builds.models import Build, BuildText, Execution, Stage, UsageSample, Worker
 from imagefactory.domain.builds.queue import Claim, close_stages, end_build, release, requeue
 from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus, StageStatus
 from imagefactory.kernel import actor as actors
@@ -120,7 +120,11 @@ def set_commit(claim: Claim, *, commit: str, message: str) -> None:
     """
     with transaction.atomic():
         _write(claim, updated_at=now())
-        Build.objects.filter(id=claim.build_id).update(commit=commit[:64], commit_message=message[:300])
+        build = Build.objects.only("name").get(id=claim.build_id)
+        Build.objects.filter(id=build.id).update(commit=commit[:64], commit_message=message[:300])
+        BuildText.objects.filter(build=build).update(
+            words=BuildText.words_of(build.name, message[:300]), codes=BuildText.codes_of(commit[:64], claim.number)
+        )
 
 
 @pg.outlast

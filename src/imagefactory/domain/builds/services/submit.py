@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from imagefactory.domain.builds import events, policies
-from imagefactory.domain.builds.models import Build
+from imagefactory.domain.builds.models import Build, BuildText
 from imagefactory.domain.builds.queue import enqueue
 from imagefactory.domain.builds.selectors import BuildDetail, get_build
 from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue
@@ -194,6 +194,9 @@ def _store(
         request_digest=request if key is not None else "",
         queued_at=now() if start else None,
         ref=ref,
+    )
+    BuildText.objects.create(
+        build=build, words=BuildText.words_of(build.name, ""), codes=BuildText.codes_of("", build.number)
     )
     who = (build.tenant_id, build.project_id, build.id, build.number)
     happened: list[events.BuildEvent] = [events.BuildCreated(*who, build.name, build.method, trigger)]
