@@ -51,7 +51,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "imagefactory.entry.http.actors.ActorMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]
 
