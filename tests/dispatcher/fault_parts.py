@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import connection
 
 from imagefactory.adapters.logs.base import Line
@@ -22,9 +23,12 @@ from imagefactory.kernel.outbox.models import OutboxEvent
 from tests import environment
 from tests.conftest import World
 from tests.dispatcher.waiting import wait_for
-from tests.executors.stand import SOURCE, Stand
+from tests.executors.stand import SOURCE, Stand, needs_buildah, needs_root
 
 FINISHED = {"succeeded", "failed", "cancelled"}
+MARKS = [
+    pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True), needs_root, needs_buildah,
+]  # fmt: skip
 _RUN = "from imagefactory.entry.dispatcher.run import main; raise SystemExit(main())"
 
 

@@ -17,11 +17,9 @@ from tests.conftest import make_world
 from tests.dispatcher import fault_parts as faults
 from tests.dispatcher.fault_parts import DispatcherProcess
 from tests.dispatcher.waiting import wait_for
-from tests.executors.stand import Stand, needs_buildah, needs_root
+from tests.executors.stand import Stand
 
-pytestmark = [
-    pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True), needs_root, needs_buildah,
-]  # fmt: skip
+pytestmark = faults.MARKS
 
 
 @pytest.fixture

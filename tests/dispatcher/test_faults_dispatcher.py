@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from imagefactory.domain.builds import selectors
 from imagefactory.domain.builds.services.cancel import cancel_build
 from tests.conftest import make_world
 from tests.dispatcher import fault_parts as faults
 from tests.dispatcher.fault_parts import DispatcherProcess
 from tests.dispatcher.waiting import wait_for
-from tests.executors.stand import Stand, needs_buildah, needs_root
+from tests.executors.stand import Stand
 
-pytestmark = [
-    pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True), needs_root, needs_buildah,
-]  # fmt: skip
+pytestmark = faults.MARKS
 
 
 def test_a_build_whose_dispatcher_is_killed_is_run_again_once_by_another(

@@ -5,19 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-import pytest
-
 from imagefactory.domain.builds import selectors
 from tests.conftest import make_world
 from tests.dispatcher import fault_parts as faults
 from tests.dispatcher.fault_parts import DispatcherProcess
 from tests.dispatcher.registry_server import RegistryServer
 from tests.dispatcher.waiting import wait_for
-from tests.executors.stand import Stand, needs_buildah, needs_root
+from tests.executors.stand import Stand
 
-pytestmark = [
-    pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True), needs_root, needs_buildah,
-]  # fmt: skip
+pytestmark = faults.MARKS
 
 
 def test_a_build_whose_helper_is_killed_waits_and_is_run_again_once(

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-
-import pytest
 
 from imagefactory.domain.builds import selectors
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.images.models import ImageVersion, Tag
 from imagefactory.domain.images.selectors import get_image
-from tests.conftest import make_world
+from tests.conftest import World, make_world
 from tests.dispatcher import fault_parts as faults
 from tests.dispatcher.fault_parts import DispatcherProcess
 from tests.dispatcher.registry_server import RegistryServer
 from tests.dispatcher.waiting import wait_for
-from tests.executors.stand import Stand, needs_buildah, needs_root
+from tests.executors.stand import Stand
 
-pytestmark = [
-    pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True), needs_root, needs_buildah,
-]  # fmt: skip
+pytestmark = faults.MARKS
+
+
+def without_registry(server: RegistryServer) -> tuple[World, uuid.UUID, selectors.ExecutionView]:
+    """Start a build, and kill the registry before the build is done."""
+    world = make_world()
+    build = faults.submit_ticking(world, 10)
+    running = faults.until_tick(world, build, 1, 2)
+    server.kill()
+    return world, build, running
 
 
 def test_a_registry_that_comes_back_gets_the_image_without_a_second_build(
     registry_server: RegistryServer, stand: Stand, dispatchers: Callable[..., DispatcherProcess]
 ) -> None:
-    world = make_world()
     dispatchers("only")
-    build = faults.submit_ticking(world, 10)
-    running = faults.until_tick(world, build, 1, 2)
-    registry_server.kill()
+    world, build, running = without_registry(registry_server)
     wait_for(lambda: any("tried again in 5 seconds" in line.text for line in faults.log_of(running)), 60)
     assert not ImageVersion.objects.exists()
     registry_server.start()
@@ -46,11 +49,8 @@ def test_a_registry_that_comes_back_gets_the_image_without_a_second_build(
 def test_a_registry_that_stays_away_fails_the_build_with_a_sentence_and_records_nothing(
     registry_server: RegistryServer, stand: Stand, dispatchers: Callable[..., DispatcherProcess]
 ) -> None:
-    world = make_world()
     dispatchers("only", push_attempts="3")
-    build = faults.submit_ticking(world, 10)
-    running = faults.until_tick(world, build, 1, 2)
-    registry_server.kill()
+    world, build, running = without_registry(registry_server)
     done = faults.ended(world, build)
     assert (done.status, done.failure["code"], done.failure["who"]) == ("failed", "registry_unreachable", "operator")
     assert "did not answer in 3 attempts" in done.failure["message"]
@@ -69,11 +69,8 @@ def test_a_registry_that_stays_away_fails_the_build_with_a_sentence_and_records_
 def test_a_build_that_waits_for_the_registry_can_be_cancelled(
     registry_server: RegistryServer, stand: Stand, dispatchers: Callable[..., DispatcherProcess]
 ) -> None:
-    world = make_world()
     dispatchers("only")
-    build = faults.submit_ticking(world, 10)
-    running = faults.until_tick(world, build, 1, 2)
-    registry_server.kill()
+    world, build, running = without_registry(registry_server)
     wait_for(lambda: any("tried again in 10 seconds" in line.text for line in faults.log_of(running)), 60)
     cancel_build(world.actor("owner"), build)
     assert faults.ended(world, build, 8).status == "cancelled"
