@@ -14,7 +14,7 @@ from imagefactory.domain.builds.models import Build, Execution, TenantQueue
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.builds.services.submit import rerun_build, start_build, submit_build
-from imagefactory.domain.builds.states import BuildStatus
+from imagefactory.domain.builds.states import BuildStatus, StageStatus
 from imagefactory.domain.projects.services import create_project
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, InvalidTransition
@@ -90,6 +90,26 @@ def test_a_lost_worker_gives_its_build_back_and_its_late_writes_are_refused(worl
     assert again is not None
     assert (again.build_id, again.attempt) == (build.id, 2)
     assert again.fence > claim.fence
+
+
+def test_an_execution_is_held_from_its_claim_to_its_end_and_its_stages_end_with_it(world: World) -> None:
+    submit(world)
+    claim = queue.claim("w1")
+    assert claim is not None
+    mine = str(claim.execution_id)
+    asked = [mine, "0" * 32, "no id at all"]
+    assert queue.held(asked) == {mine}
+    for _ in range(2):  # an answer to a commit may be lost, so beginning twice changes nothing
+        execution.begin(claim, ["fetch", "build", "publish"])
+    execution.set_stage(claim, "fetch", StageStatus.SUCCEEDED)
+    execution.set_stage(claim, "build", StageStatus.RUNNING)
+    Execution.objects.filter(id=claim.execution_id).update(lease_until=now() - dt.timedelta(seconds=1))
+    queue.take_lost()
+    assert queue.held(asked) == set()
+    stages = selectors.get_execution(world.actor("owner"), claim.build_id).stages
+    assert [s.status for s in stages] == ["succeeded", "failed", "skipped"]
+    with pytest.raises(LeaseLost):
+        execution.begin(claim, ["fetch"])
 
 
 def test_a_build_that_keeps_losing_its_worker_fails_with_the_reason(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Manifest
 
 _STAGE = "publish"
+_PUSH_SECONDS = 900
 Pause = Callable[[float], None]  # waits for so many seconds
 
 
@@ -88,20 +91,23 @@ def _push(layout: Path, built: str, path: str, tag: str, log: LogWriter, setting
     Raises StageFailed, and what `pause` raises.
     """
     reference, tls = f"{settings.host}/{path}:{tag}", settings.public_url.startswith("https://")
-    for attempt in range(1, settings.push_attempts + 1):
+    deadline = time.monotonic() + _PUSH_SECONDS
+    for attempt in itertools.count(1):
         # A new grant each time: it lives for minutes only.
         password = issuer().issue_grant("dispatcher", path, ["pull", "push"])
         try:
-            return push(layout, built, reference, settings.host, password=password, tls=tls, seconds=900)
+            return push(layout, built, reference, settings.host, password=password, tls=tls, seconds=_PUSH_SECONDS)
         except CopyFailed as error:
             if error.code != "unreachable":
                 raise StageFailed(Failure("push_failed", _STAGE, str(error), "operator")) from None
-        if attempt < settings.push_attempts:
-            seconds = min(60, 5 * attempt)
-            log.note(f"The registry does not answer; it is tried again in {seconds} seconds.")
-            pause(seconds)
+        # A push that was cut off for its slowness has used the time of all others.
+        if attempt >= settings.push_attempts or time.monotonic() >= deadline:
+            break
+        seconds = min(60, 5 * attempt)
+        log.note(f"The registry does not answer; it is tried again in {seconds} seconds.")
+        pause(seconds)
     message = (
-        f"The image was built, but the registry did not answer in {settings.push_attempts} attempts, so {reference} is not "
+        f"The image was built, but the registry did not answer in {attempt} attempts, so {reference} is not "
         "there. Tell the operator, and rerun the build when the registry is back."
     )
     raise StageFailed(Failure("registry_unreachable", _STAGE, message, "operator"))
