@@ -96,7 +96,7 @@ class BuildText(models.Model):
     """What a search for text looks through, in capitals: `words` of name and commit message, `codes` of commit and number.
 
     A table of its own, since its trigram index (`search.sql`) on the builds themselves would be written with every change
-    of state: that cost three quarters of the claims a second.
+    of state, which tripled what a claim writes.
     """
 
     build = models.OneToOneField(Build, on_delete=models.CASCADE, primary_key=True, related_name="+")
