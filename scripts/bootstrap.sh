@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK
 
 RUN_PACKAGES="make git openssh-client ca-certificates buildah crun uidmap fuse-overlayfs skopeo docker-registry mmdebstrap
     debian-archive-keyring iproute2 iptables mount e2fsprogs util-linux xz-utils"
-TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static"
+TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static openssh-server"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
@@ -28,6 +28,12 @@ missing_packages() {
             *) printf '%s ' "$package" ;;
         esac
     done
+}
+
+no_service() {
+    if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
+        as_root systemctl disable --now "$1" || true
+    fi
 }
 
 debian_packages() {
@@ -46,13 +52,9 @@ debian_packages() {
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing ||
         fail "apt-get could not install: $missing. Its lines above say why; mend that and run this again."
-    case "$missing" in
-        *docker-registry*)
-            # Debian starts one of its own on port 5000; the factory runs the program itself.
-            if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
-                as_root systemctl disable --now docker-registry || true
-            fi ;;
-    esac
+    # Debian starts both at once; the factory and its tests run the programs themselves.
+    case "$missing" in *docker-registry*) no_service docker-registry ;; esac
+    case "$missing" in *openssh-server*) no_service ssh ;; esac
     PYTHON=$(find_python)
 }
 

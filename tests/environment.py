@@ -15,6 +15,13 @@ from pathlib import Path
 import pytest
 
 _stack = contextlib.ExitStack()
+_database: Path | None = None
+
+
+def database() -> Path:
+    """Return the data directory of the tests' PostgreSQL, for tests that kill it and start it again."""
+    assert _database is not None
+    return _database
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,7 +33,8 @@ def pytest_load_initial_conftests() -> None:
 
     place = Path(tempfile.mkdtemp(prefix="iftest-"))
     _stack.callback(shutil.rmtree, place, ignore_errors=True)
-    server = _stack.enter_context(temporary())
+    global _database  # noqa: PLW0603 - pytest hands a plugin no place of its own before the settings are read
+    server = _database = _stack.enter_context(temporary())
     os.environ["IMAGEFACTORY_DATA_DIR"] = str(place)
     os.environ["IMAGEFACTORY_TEST_DATABASE_URL"] = embedded_url(server, "owner")
     os.environ["IMAGEFACTORY_TEST_INVALID_VARIABLE"] = "INVALID-VARIABLE(%s)"
@@ -35,6 +43,14 @@ def pytest_load_initial_conftests() -> None:
     os.environ["IMAGEFACTORY_PUBLIC_URL"] = f"http://127.0.0.1:{_free_port()}"
     os.environ["IMAGEFACTORY_LEASE_SECONDS"] = "5"
     os.environ["IMAGEFACTORY_BUILD_NETWORK"] = "none"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Store passwords by a cheap hash: a world has five people, and Argon2 takes its time on purpose."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 def _free_port() -> int:

@@ -6,72 +6,39 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import yaml
 from django.db import connections
 
 from imagefactory.adapters.logs.files import FileLogStore
 from imagefactory.adapters.logs.notify import LogNotifier
-from imagefactory.adapters.registries.tokens import ISSUER, SERVICE, ensure_keys
 from imagefactory.entry.dispatcher.host import Host
 from imagefactory.executors.base import Executor
 from imagefactory.executors.fake import FakeExecutor
 from imagefactory.executors.local.executor import LocalExecutor
 from imagefactory.kernel import env, pg
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Return the first true answer.
-
-    Raises AssertionError when there is none in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-    return found
+from tests.dispatcher.fault_parts import DispatcherProcess
+from tests.dispatcher.registry_server import RegistryServer
+from tests.dispatcher.waiting import wait_for
+from tests.executors.stand import Stand
 
 
 @pytest.fixture
-def registry(live_server: Any, tmp_path: Path) -> Iterator[str]:
-    """Run a registry at the public address that asks the live server for tokens; yields its address."""
-    settings = env.get()
-    _, cert = ensure_keys(settings.data_dir / "secrets")
-    config = {
-        "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": settings.host, "secret": "test"},
-        "auth": {
-            "token": {
-                "realm": f"{live_server.url}/registry/token", "service": SERVICE, "issuer": ISSUER,
-                "rootcertbundle": str(cert),
-            }
-        },
-    }  # fmt: skip
-    path = tmp_path / "registry.yml"
-    path.write_text(yaml.safe_dump(config))
-    with subprocess.Popen(
-        ["docker-registry", "serve", str(path)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as server:
-        try:
-            wait_for(lambda: _answers(settings.public_url))
-            yield settings.public_url
-        finally:
-            server.kill()
+def registry_server(live_server: Any, tmp_path: Path) -> Iterator[RegistryServer]:
+    """Run a registry at the public address that asks the live server for tokens."""
+    server = RegistryServer(tmp_path, live_server.url)
+    server.start()
+    yield server
+    server.kill()
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/v2/").status_code == 401
-    except httpx.HTTPError:
-        return False
+@pytest.fixture
+def registry(registry_server: RegistryServer) -> str:
+    """Run a registry and return its address."""
+    return registry_server.url
 
 
 @pytest.fixture
@@ -129,3 +96,27 @@ def hosts(store: FileLogStore) -> Iterator[Callable[[Executor], Host]]:
 @pytest.fixture
 def fake(tmp_path: Path) -> FakeExecutor:
     return FakeExecutor(tmp_path / "fake")
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    place = Stand()
+    try:
+        place.start()
+        yield place
+    finally:
+        place.remove()
+
+
+@pytest.fixture
+def dispatchers(stand: Stand, tmp_path: Path) -> Iterator[Callable[..., DispatcherProcess]]:
+    """Return a function that starts a dispatcher process; all are stopped at the end."""
+    started: list[DispatcherProcess] = []
+
+    def start(name: str, **settings: str) -> DispatcherProcess:
+        started.append(DispatcherProcess(name, stand, tmp_path, **settings))
+        return started[-1].start()
+
+    yield start
+    for each in started:
+        each.stop()

@@ -19,11 +19,11 @@ from imagefactory.domain.projects.services import create_credential
 from imagefactory.executors.base import Executor
 from imagefactory.executors.local.executor import LocalExecutor
 from tests.conftest import World, make_world
-from tests.dispatcher.conftest import wait_for
+from tests.dispatcher.fault_parts import ended
+from tests.dispatcher.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True)]
 BUSYBOX = "/bin/busybox"
-FINISHED = {"succeeded", "failed", "cancelled"}
 
 
 def manifest(dockerfile: str, **more: Any) -> dict[str, Any]:
@@ -32,15 +32,6 @@ def manifest(dockerfile: str, **more: Any) -> dict[str, Any]:
         "dockerfile": {"inline": dockerfile},
         **more,
     }
-
-
-def ended(world: World, build_id: uuid.UUID, seconds: float = 90) -> selectors.BuildDetail:
-    def look() -> selectors.BuildDetail | None:
-        build = selectors.get_build(world.actor("owner"), build_id)
-        return build if build.status in FINISHED else None
-
-    found: selectors.BuildDetail = wait_for(look, seconds)
-    return found
 
 
 def log_text(store: FileLogStore, world: World, build_id: uuid.UUID) -> str:

@@ -124,3 +124,10 @@ def test_a_key_with_an_unknown_scope_no_scope_or_no_end_is_refused(world: World)
         with pytest.raises(ValidationFailed) as caught:
             services.create_api_key(world.actor("owner"), name="ci", **wrong)
         assert set(caught.value.fields) == {field}
+
+
+def test_passwords_are_stored_by_argon2_outside_of_tests() -> None:
+    from imagefactory.settings import django as shipped
+
+    assert shipped.PASSWORD_HASHERS[0] == "django.contrib.auth.hashers.Argon2PasswordHasher"
+    assert "MD5" not in " ".join(shipped.PASSWORD_HASHERS)

@@ -14,9 +14,10 @@ from imagefactory.domain.builds.models import Build, Execution, TenantQueue
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.builds.services.submit import rerun_build, start_build, submit_build
-from imagefactory.domain.builds.states import BuildStatus
+from imagefactory.domain.builds.states import BuildStatus, StageStatus
+from imagefactory.domain.projects.services import create_project
 from imagefactory.kernel.clock import now
-from imagefactory.kernel.errors import InvalidTransition
+from imagefactory.kernel.errors import Conflict, InvalidTransition
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 
@@ -91,6 +92,26 @@ def test_a_lost_worker_gives_its_build_back_and_its_late_writes_are_refused(worl
     assert again.fence > claim.fence
 
 
+def test_an_execution_is_held_from_its_claim_to_its_end_and_its_stages_end_with_it(world: World) -> None:
+    submit(world)
+    claim = queue.claim("w1")
+    assert claim is not None
+    mine = str(claim.execution_id)
+    asked = [mine, "0" * 32, "no id at all"]
+    assert queue.held(asked) == {mine}
+    for _ in range(2):  # an answer to a commit may be lost, so beginning twice changes nothing
+        execution.begin(claim, ["fetch", "build", "publish"])
+    execution.set_stage(claim, "fetch", StageStatus.SUCCEEDED)
+    execution.set_stage(claim, "build", StageStatus.RUNNING)
+    Execution.objects.filter(id=claim.execution_id).update(lease_until=now() - dt.timedelta(seconds=1))
+    queue.take_lost()
+    assert queue.held(asked) == set()
+    stages = selectors.get_execution(world.actor("owner"), claim.build_id).stages
+    assert [s.status for s in stages] == ["succeeded", "failed", "skipped"]
+    with pytest.raises(LeaseLost):
+        execution.begin(claim, ["fetch"])
+
+
 def test_a_build_that_keeps_losing_its_worker_fails_with_the_reason(world: World) -> None:
     build = submit(world)
     for _ in range(3):
@@ -157,8 +178,27 @@ def test_a_rerun_is_a_new_attempt_when_nothing_changed_and_a_new_build_when_some
 def test_the_same_idempotency_key_submits_one_build(world: World) -> None:
     owner = world.actor("owner")
     first = submit_build(owner, world.project.id, INLINE, idempotency_key="k1")
-    second = submit_build(owner, world.project.id, INLINE, idempotency_key="k1")
+    second = submit_build(owner, world.project.id, dict(reversed(INLINE.items())), idempotency_key="k1")
     assert first.id == second.id
+    assert selectors.count_builds(owner, selectors.BuildFilter()) == 1
+
+
+def test_an_idempotency_key_that_comes_with_another_request_is_refused_whatever_differs(world: World) -> None:
+    owner = world.actor("owner")
+    first = submit_build(owner, world.project.id, INLINE, idempotency_key="k1")
+    other = create_project(owner, name="Other")
+    for project, asked, start in (
+        (world.project.id, {**INLINE, "tags": ["v2"]}, True),
+        (world.project.id, {**INLINE, "dockerfile": {"inline": "FROM scratch\n"}}, True),
+        (world.project.id, {**INLINE, "build_args": {"A": "1"}}, True),
+        (world.project.id, INLINE, False),
+        (other.id, INLINE, True),
+    ):
+        with pytest.raises(Conflict, match=f"build #{first.number}"):
+            submit_build(owner, project, asked, start=start, idempotency_key="k1")
+    assert selectors.count_builds(owner, selectors.BuildFilter()) == 1
+    # The key is the person's own.
+    assert submit_build(world.actor("admin"), world.project.id, INLINE, idempotency_key="k1").id != first.id
 
 
 @pytest.mark.committed

@@ -15,7 +15,8 @@ import pytest
 
 from imagefactory.adapters.logs import base
 from imagefactory.adapters.logs.base import Line
-from imagefactory.adapters.logs.files import EVERY, FileLogStore
+from imagefactory.adapters.logs.file_format import EVERY
+from imagefactory.adapters.logs.files import FileLogStore
 
 RUN = "0190c1a2-1111-7000-8000-0000000000ab"
 

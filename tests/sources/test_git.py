@@ -1,9 +1,7 @@
-"""Real git on real repositories, over file:// and over http with a password."""
+"""Real git on real repositories over file://, and the rules of addresses. test_git_remote.py goes over http and ssh."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,28 +9,7 @@ import pytest
 from imagefactory.adapters.sources.addresses import AddressPolicy, check_address
 from imagefactory.adapters.sources.base import Credential, Problem, SourceLimits, SourceUnavailable
 from imagefactory.adapters.sources.git import GitRepositories
-
-
-def git(where: Path, *arguments: str) -> str:
-    env = {"PATH": os.environ["PATH"], "HOME": str(where), "GIT_CONFIG_NOSYSTEM": "1"}
-    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"]
-    done = subprocess.run(["git", *who, *arguments], cwd=where, env=env, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    where = tmp_path / "repositories" / "app"
-    where.mkdir(parents=True)
-    git(where, "init", "--quiet", "-b", "main")
-    (where / "Dockerfile").write_text("FROM scratch\n")
-    git(where, "add", ".")
-    git(where, "commit", "--quiet", "-m", "First")
-    git(where, "tag", "-a", "v1", "-m", "One")
-    (where / "more").write_text("more\n")
-    git(where, "add", ".")
-    git(where, "commit", "--quiet", "-m", "Second")
-    return where
+from tests.sources.servers import git
 
 
 def reader(tmp_path: Path, **limits: float) -> GitRepositories:

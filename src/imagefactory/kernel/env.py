@@ -93,6 +93,13 @@ class Settings(BaseSettings):
         description="How often a build is started again after its worker was lost, before it fails.",
     )
 
+    push_attempts: int = Field(
+        8,
+        ge=1,
+        le=50,
+        description="How often a built image is pushed while the registry does not answer, 5 to 60 seconds apart.",
+    )
+
     executor: Literal["local", "fake"] = Field(
         "local",
         description="local: builds run on this machine in jails. fake: nothing runs; for trying things out.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 import secrets
@@ -28,6 +29,11 @@ def uuid7() -> uuid.UUID:
     rand = secrets.randbits(74)
     value = (ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (rand >> 62) << 64 | 0b10 << 62 | rand & (1 << 62) - 1
     return uuid.UUID(int=value)
+
+
+def first_at(moment: dt.datetime) -> uuid.UUID:
+    """Return the least id that could be made at this time: ids below it are older, the others are not."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def is_slug(text: str) -> bool:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import enum
+import functools
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from imagefactory.kernel import env
+
+OUTAGE_SECONDS = 300.0
+_PAUSE_SECONDS = 0.5
+# Classes and codes of PostgreSQL's appendix A: the connection failed, the server stops, starts, or has no place left.
+_AWAY = ("08", "57P", "53300")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Lock(enum.IntEnum):
@@ -64,3 +75,34 @@ def hint(channel: str, payload: str) -> None:
             cursor.execute("select pg_notify(%s, %s)", [channel, payload])
 
     transaction.on_commit(send, robust=True)  # noqa: TID251 - a hint is not work that must happen; the poll is the truth
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether this error of Django's says that the database is not there, rather than that it refuses."""
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(_AWAY)
+
+
+def outlast(work: Callable[P, R]) -> Callable[P, R]:
+    """Repeat `work` while the database is away, for at most OUTAGE_SECONDS; then the error is raised.
+
+    Only for work that may be done twice: when the answer to a commit is lost, it is done again. Inside a transaction of the
+    caller's nothing is repeated, since what went before is lost too.
+    """
+
+    @functools.wraps(work)
+    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
+        from django.db import InterfaceError, OperationalError, connection
+
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        while True:
+            inside = connection.in_atomic_block
+            try:
+                return work(*args, **kwargs)
+            except (OperationalError, InterfaceError) as error:
+                if inside or not is_away(error) or time.monotonic() > deadline:
+                    raise
+            connection.close()
+            time.sleep(_PAUSE_SECONDS)
+
+    return patient

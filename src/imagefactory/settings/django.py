@@ -52,7 +52,6 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "imagefactory.entry.web.redirects.RedirectMiddleware",
-    "imagefactory.entry.http.actors.ActorMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _TIMEOUT = 1800
+_ADDRESS = re.compile(r"https?://[^\s\"]+")
+_UNREACHABLE = (
+    "no such host", "connection refused", "connection reset", "i/o timeout", "network is unreachable", "eof", "tls",
+    "lookup", "http status: 5", "status code 5", "internal server error", "bad gateway", "service unavailable",
+)  # fmt: skip
 
 
 class CopyFailed(Exception):
@@ -52,31 +58,22 @@ def _copy(argv: list[str], what: str, seconds: int) -> None:
 
 
 def _explain(said: str, what: str) -> CopyFailed:
-    text = said.lower()
+    # Names of images say nothing about the cause: one may be called "tls" or "denied".
+    text = _ADDRESS.sub("", said.lower().replace(what.lower(), ""))
     if "manifest unknown" in text or "name unknown" in text or "repository name not known" in text:
         return CopyFailed("unknown_image", f"There is no image {what}. Check its name and tag.")
-    if "denied" in text or "unauthorized" in text or "authentication required" in text:
+    if any(words in text for words in ("denied", "unauthorized", "authentication required", "forbidden")):
         return CopyFailed(
             "denied",
             f"The registry refuses access to {what}: it does not exist, or may not be read or written.",
         )
     if "no space left" in text:
         return CopyFailed("disk_full", f"The disk is full, so {what} could not be copied.")
-    if any(
-        w in text
-        for w in (
-            "no such host",
-            "connection refused",
-            "i/o timeout",
-            "network is unreachable",
-            "eof",
-            "tls",
-            "lookup",
-        )
-    ):
+    if any(words in text for words in _UNREACHABLE):
         return CopyFailed("unreachable", f"The registry of {what} does not answer. Check the name, or try again later.")
-    last = said.strip().splitlines()[-1] if said.strip() else "no reason given"
-    return CopyFailed("failed", f"{what} could not be copied: {last[-300:]}")
+    last = said.strip().splitlines()[-1] if said.strip() else "no reason was given"
+    reason = last.partition('msg="')[2].removesuffix('"') or last
+    return CopyFailed("failed", f"{what} could not be copied; skopeo says: {reason[-300:]}.")
 
 
 def pull(reference: str, host: str, layout: Path, *, password: str | None, tls: bool, seconds: int = _TIMEOUT) -> str:

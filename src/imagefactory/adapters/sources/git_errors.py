@@ -30,7 +30,8 @@ _MISSING = (
 
 def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUnavailable:
     """Return the error that git's words stand for."""
-    said = stderr.lower()
+    # The address says nothing about the cause: a repository may be called "tls" or "not-found".
+    said = stderr.lower().replace(address.url.lower(), "")
     where = address.url
     if "host key verification failed" in said:
         return SourceUnavailable(
@@ -42,7 +43,7 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
             Problem.UNREACHABLE,
             f"The certificate of {address.host} is not trusted; install its authority on this machine.",
         )
-    if "redirect" in said and "http" in said:
+    if "redirect" in said or "error: 30" in said:
         return SourceUnavailable(
             Problem.NOT_ALLOWED, f"{where} leads to another address; enter that address in the project."
         )
@@ -56,7 +57,9 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
         return SourceUnavailable(Problem.AUTH_REFUSED, f"{address.host} refused access to {where}; {todo}.")
     if any(words in said for words in _MISSING):
         todo = (
-            "check the path, and that the credential may see it" if has_credential else "check the path; is it private?"
+            "check the path, and that the credential may see it."
+            if has_credential
+            else "check the path; is it private?"
         )
         return SourceUnavailable(Problem.REPOSITORY_NOT_FOUND, f"There is no repository at {where}; {todo}")
     return SourceUnavailable(Problem.FAILED, f"git could not read {where}; the server's answer was not understood.")

@@ -31,8 +31,9 @@ class BuildQuerySet(models.QuerySet["Build"]):
 class Build(Entity):
     """One asked-for build. `rank` orders the queue of its tenant: class first, then priority."""
 
-    tenant = models.ForeignKey("identity.Tenant", on_delete=models.CASCADE, related_name="+")
-    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    # No index of their own: those below begin with them, and every change of state writes every index.
+    tenant = models.ForeignKey("identity.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+", db_index=False)
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in BuildStatus])
@@ -46,6 +47,8 @@ class Build(Entity):
     created_by_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     created_by_name = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=100, null=True)
+    # SHA-256 of the whole request that came with the key; empty without one.
+    request_digest = models.CharField(max_length=64, blank=True, default="")
     queued_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -83,7 +86,30 @@ class Build(Entity):
             models.Index(fields=["project", "-id"], name="builds_project_newest"),
             models.Index(fields=["project", "status", "-id"], name="builds_project_status"),
             models.Index(fields=["tenant", "created_by_id", "-id"], name="builds_by_person"),
+            models.Index(fields=["tenant", "ref", "-id"], name="builds_by_ref"),
+            models.Index(fields=["tenant", "method", "-id"], name="builds_by_method"),
+            models.Index(fields=["tenant", "trigger", "-id"], name="builds_by_trigger"),
         ]
+
+
+class BuildText(models.Model):
+    """What a search for text looks through, in capitals: `words` of name and commit message, `codes` of commit and number.
+
+    A table of its own, since its trigram index (`search.sql`) on the builds themselves would be written with every change
+    of state, which tripled what a claim writes.
+    """
+
+    build = models.OneToOneField(Build, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    words = models.TextField()
+    codes = models.TextField()
+
+    @staticmethod
+    def words_of(name: str, message: str) -> str:
+        return f"{name}\n{message}".upper()
+
+    @staticmethod
+    def codes_of(commit: str, number: int) -> str:
+        return f"@{commit} #{number} ".upper()
 
 
 class Execution(Entity):

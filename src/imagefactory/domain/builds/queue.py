@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 
 from django.db import connection, transaction
 
 from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
-from imagefactory.domain.builds.models import Build, Execution
-from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus
+from imagefactory.domain.builds.models import Build, Execution, Stage
+from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus, StageStatus
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel import env, ids, pg
 from imagefactory.kernel.clock import now
@@ -75,6 +77,16 @@ def extend(claim: Claim) -> bool:
     return Build.objects.filter(id=claim.build_id, cancel_requested_at__isnull=False).exists()
 
 
+def held(execution_ids: Iterable[str]) -> set[str]:
+    """Return those of these executions that some worker holds now; a text that is no id is held by nobody."""
+    known: dict[uuid.UUID, str] = {}
+    for text in execution_ids:
+        with contextlib.suppress(ValueError):
+            known[uuid.UUID(text)] = text
+    rows = Execution.objects.filter(id__in=known, status__in=ACTIVE).values_list("id", flat=True)
+    return {known[row] for row in rows}
+
+
 def release(tenant_id: uuid.UUID) -> None:
     """Give the tenant's slot back; called in the transaction that ends an execution."""
     with connection.cursor() as cursor:
@@ -124,6 +136,7 @@ def _lose(execution: Execution) -> None:
         finished_at=moment,
         reason=f"Worker {execution.worker} stopped reporting; the build was taken from it.",
     )
+    close_stages(execution.id)
     release(build.tenant_id)
     emit(
         _DISPATCHER,
@@ -153,6 +166,13 @@ def _lose(execution: Execution) -> None:
         )
     else:
         requeue(build, f"Worker {execution.worker} was lost; the build starts again.")
+
+
+def close_stages(execution_id: uuid.UUID) -> None:
+    """End the stages of an execution that is over: the running one failed, those after it never came."""
+    stages = Stage.objects.filter(execution_id=execution_id)
+    stages.filter(status=StageStatus.WAITING).update(status=StageStatus.SKIPPED)
+    stages.filter(status=StageStatus.RUNNING).update(status=StageStatus.FAILED, finished_at=now())
 
 
 def end_build(

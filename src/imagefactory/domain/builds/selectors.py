@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from imagefactory.domain.builds.errors import BuildNotFound, ExecutionNotFound
 from imagefactory.domain.builds.models import (
     Build,
     BuildQuerySet,
+    BuildText,
     Execution,
     Stage,
     TenantQueue,
@@ -22,6 +24,7 @@ from imagefactory.domain.builds.models import (
 )
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.selectors import require_tenant
+from imagefactory.kernel import ids
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now
 
@@ -146,7 +149,10 @@ def _detail(rows: BuildQuerySet) -> BuildDetail:
 
 @dataclasses.dataclass(frozen=True)
 class BuildFilter:
-    """What a list of builds is narrowed to; empty means all."""
+    """What a list of builds is narrowed to; empty means all. Created from `since` on and before `until`.
+
+    `text` stands in the name or the commit's message, begins the commit's number, or is the build's number.
+    """
 
     project_id: uuid.UUID | None = None
     status: str = ""
@@ -154,21 +160,30 @@ class BuildFilter:
     author: uuid.UUID | None = None
     ref: str = ""
     text: str = ""
+    trigger: str = ""
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
 
 
 def _filtered(actor: Actor, wanted: BuildFilter) -> BuildQuerySet:
     require_tenant(actor)
     rows = Build.objects.visible_to(actor)
     exact = {"project_id": wanted.project_id, "status": wanted.status, "method": wanted.method,
-             "created_by_id": wanted.author, "ref": wanted.ref}  # fmt: skip
+             "created_by_id": wanted.author, "ref": wanted.ref, "trigger": wanted.trigger,
+             # Ids rise with the time of their making, so the index that orders the list also narrows it.
+             "id__gte": wanted.since and ids.first_at(wanted.since),
+             "id__lt": wanted.until and ids.first_at(wanted.until)}  # fmt: skip
     rows = rows.filter(**{k: v for k, v in exact.items() if v})
-    if wanted.text:
-        text = wanted.text[:100]
-        match = Q(name__icontains=text) | Q(commit_message__icontains=text) | Q(commit__startswith=text.lower())
-        if text.lstrip("#").isdigit() and len(text) < 10:
-            match |= Q(number=int(text.lstrip("#")))
-        rows = rows.filter(match)
-    return rows
+    return rows.filter(id__in=_with_text(wanted.text[:100].upper())) if wanted.text else rows
+
+
+def _with_text(text: str) -> QuerySet[BuildText, uuid.UUID]:
+    match = Q(words__contains=text)
+    if re.fullmatch(r"[0-9A-F]{4,64}", text):
+        match |= Q(codes__contains=f"@{text}")
+    if re.fullmatch(r"#?[0-9]{1,9}", text):
+        match |= Q(codes__contains=f"#{text.lstrip('#')} ")
+    return BuildText.objects.filter(match).values_list("build_id", flat=True)
 
 
 def list_builds(
@@ -266,7 +281,7 @@ def last_success(actor: Actor, project_id: uuid.UUID, before_number: int) -> Bui
 
 @dataclasses.dataclass(frozen=True)
 class QueuePlace:
-    """Where a queued build stands and what it waits for, as a sentence."""
+    """Where a queued build stands and what it waits for, as a sentence. `ahead` counts to COUNT_CAP + 1 and no further."""
 
     ahead: int
     running: int
@@ -279,11 +294,12 @@ def queue_place(actor: Actor, build: BuildView) -> QueuePlace | None:
     if build.status != BuildStatus.QUEUED or build.queued_at is None:
         return None
     me = Build.objects.visible_to(actor).get(id=build.id)
-    before = Q(rank__gt=me.rank) | Q(rank=me.rank, queued_at__lt=build.queued_at)
-    ahead = Build.objects.filter(before, tenant_id=build.tenant_id, status=BuildStatus.QUEUED).count()
+    ahead = _ahead(me)
     tenant = TenantQueue.objects.filter(tenant_id=build.tenant_id).first()
     running, limit = (tenant.running, tenant.max_running) if tenant else (0, 0)
     first = f"{ahead} ahead" if ahead else "next in line"
+    if ahead > COUNT_CAP:
+        first = f"more than {COUNT_CAP:,} ahead"
     if me.not_before and me.not_before > now():
         reason = f"{build.wait_reason or 'A start failed.'} Tried again at {me.not_before:%H:%M:%S} UTC."
     elif tenant and running >= limit:
@@ -297,6 +313,15 @@ def queue_place(actor: Actor, build: BuildView) -> QueuePlace | None:
         else:
             reason = f"{first}; starting."
     return QueuePlace(ahead, running, limit, reason)
+
+
+def _ahead(build: Build) -> int:
+    """Count who starts before this build, up to COUNT_CAP + 1: two ranges of the queue's own index, however long it is."""
+    queued = Build.objects.filter(tenant_id=build.tenant_id, status=BuildStatus.QUEUED)
+    order, found = ("-rank", "queued_at", "id"), 0
+    for before in (Q(rank__gt=build.rank), Q(rank=build.rank, queued_at__lt=build.queued_at)):
+        found += len(queued.filter(before).order_by(*order).values_list("id")[: COUNT_CAP + 1 - found])
+    return found
 
 
 def live_slots() -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from imagefactory.adapters.logs.base import LogStore
 from imagefactory.adapters.logs.masking import Masker
 from imagefactory.adapters.logs.notify import LogNotifier
@@ -69,6 +71,7 @@ class Attempt:
         self._store, self._notifier = store, notifier
         self._cancelled, self._abandoned = threading.Event(), threading.Event()
         self._run: Run | None = None
+        self._place: Path | None = None
         self._usage = UsageRecorder(claim)
         self._stage = ""
 
@@ -97,6 +100,8 @@ class Attempt:
             self._perform(work, secrets, writer)
         except LeaseLost:
             log.warning("lost the lease of build #%s, attempt %s", self.claim.number, self.claim.attempt)
+        except (OperationalError, InterfaceError):
+            raise  # the database stayed away: the lease runs out, and the build starts again
         except Exception:
             log.exception("attempt at build #%s broke", self.claim.number)
             if writer is None:
@@ -155,6 +160,10 @@ class Attempt:
         if self._cancelled.is_set():
             raise Cancelled
 
+    def _pause(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise Cancelled
+
     @contextmanager
     def _in_stage(self, name: str, writer: LogWriter) -> Iterator[None]:
         self._check()
@@ -162,7 +171,12 @@ class Attempt:
         execution.set_stage(self.claim, name, StageStatus.RUNNING, first_line=writer.enter(name))
         try:
             yield
-        except StageFailed as error:
+        except (StageFailed, OSError) as error:
+            if self._place is not None and not self._place.exists():
+                # A helper that starts again sweeps: that is no fault of the build.
+                raise NotDispatched("The runner helper was started again, and the build directory is gone.") from error
+            if isinstance(error, OSError):
+                raise
             execution.set_stage(
                 self.claim, name, StageStatus.FAILED, exit_code=error.failure.exit_code, last_line=writer.last,
                 message=error.failure.message,
@@ -182,7 +196,7 @@ class Attempt:
             project = get_project(actors.system("dispatcher"), claim.project_id)
         except (ManifestInvalid, FactoryError) as error:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
-        workspace = self._workspace(manifest)
+        workspace = self._place = self._workspace(manifest)
         with self._in_stage("fetch", writer):
             fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
             if fetched.commit:
@@ -219,7 +233,9 @@ class Attempt:
             )
         with self._in_stage("publish", writer):
             path = image_path(slug, project.slug, manifest.image)
-            return publish(claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit)
+            return publish(
+                claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit, self._pause
+            )
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)

@@ -19,7 +19,7 @@ from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.identity.selectors import actor_for_user
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import open_credential
-from imagefactory.entry.dispatcher.failing import StageFailed
+from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
@@ -84,7 +84,7 @@ def fetch_source(
 def fetch_bases(written: list[str], work: Work, tenant: str, workspace: Path, settings: Settings) -> list[Base]:
     """Copy each base image into the workspace, as the person who started the build may pull it, and return them.
 
-    Raises StageFailed.
+    Raises StageFailed, NotDispatched when the factory's own registry is away.
     """
     bases = []
     for position, text in enumerate(written):
@@ -105,7 +105,7 @@ def _fetch_base(
 ) -> str | None:
     """Copy one image and return its digest; None when it is not there and another place is left to look.
 
-    Raises StageFailed.
+    Raises StageFailed, NotDispatched.
     """
     ours, password = reference.host == settings.host, None
     if ours:
@@ -123,6 +123,8 @@ def _fetch_base(
                 raise StageFailed(_unknown(text)) from None
             shutil.rmtree(layout, ignore_errors=True)
             return None
+        if ours and error.code == "unreachable":
+            raise NotDispatched(f"The factory's own registry does not answer, which holds the base {text}.") from None
         code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
         raise StageFailed(Failure(code, _STAGE, f"Base image {text}: {error}")) from None
 

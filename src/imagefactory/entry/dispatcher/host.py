@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 
 import psycopg
-from django.db import OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from imagefactory import __version__
 from imagefactory.adapters.logs.base import LogStore
@@ -40,6 +40,7 @@ class Host:
         self._running: dict[uuid.UUID, tuple[queue.Claim, Attempt]] = {}
         self._guard = threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
+        self._last_outage = float("-inf")
 
     def stop(self) -> None:
         self._stop.set()
@@ -61,28 +62,32 @@ class Host:
             try:
                 while self._has_room() and (claim := queue.claim(self.name)) is not None:
                     self._begin(claim)
-            except OperationalError as error:
-                _away("claiming", error)
+            except (OperationalError, InterfaceError) as error:
+                self._away("claiming", error)
                 self._stop.wait(1.0)
             self._wake.wait(TICK_SECONDS)
         self._drain(20.0)
 
     def _first_steps(self) -> None:
-        """Take back what an earlier life of this host held, and remove what is left of it."""
+        """Take back what an earlier life of this host held; the reaper removes what is left of it."""
         while not self._stop.is_set():
             try:
                 if taken := queue.take_lost(self.name, self._started):
                     log.warning("took back %s builds that an earlier run of this worker held", taken)
                 self._report()
                 break
-            except OperationalError as error:
-                _away("starting", error)
+            except (OperationalError, InterfaceError) as error:
+                self._away("starting", error)
                 self._stop.wait(1.0)
+
+    def _sweep(self) -> None:
+        """Remove from this machine what nobody holds any more; another dispatcher's running builds stay."""
         try:
-            for execution_id in self._executor.leftovers():
+            left = self._executor.leftovers()
+            for execution_id in set(left) - queue.held(left):
                 self._executor.cleanup(execution_id)
         except ExecutorUnavailable as error:
-            log.warning("%s", error)
+            log.info("%s", error)
 
     def _has_room(self) -> bool:
         with self._guard:
@@ -97,9 +102,9 @@ class Host:
     def _work(self, claim: queue.Claim, attempt: Attempt) -> None:
         try:
             attempt.run()
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             # The lease runs out or is taken back; the build starts again with nothing lost but this attempt.
-            _away(f"running build #{claim.number}", error)
+            self._away(f"running build #{claim.number}", error)
         except Exception:
             log.exception("attempt of build #%s ended badly", claim.number)
         finally:
@@ -131,15 +136,17 @@ class Host:
         )  # fmt: skip
 
     def _reap(self) -> None:
-        if queue.take_lost():
+        # After an outage of the database every worker has a lease's time to report before builds are taken from it.
+        if time.monotonic() - self._last_outage > self._settings.lease_seconds and queue.take_lost():
             self._wake.set()
+        self._sweep()
 
     def _every(self, name: str, work: Callable[[], None], seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
                 work()
-            except OperationalError as error:
-                _away(name, error)
+            except (OperationalError, InterfaceError) as error:
+                self._away(name, error)
             except Exception:
                 log.exception("%s stumbled and goes on", name)
         connection.close()
@@ -156,7 +163,7 @@ class Host:
                         for notice in listener.notifies(timeout=1.0):
                             self._noticed(notice.channel, notice.payload)
             except psycopg.OperationalError as error:
-                _away("listening", error)
+                self._away("listening", error)
                 self._stop.wait(1.0)
 
     def _noticed(self, channel: str, payload: str) -> None:
@@ -182,8 +189,8 @@ class Host:
             attempt.abandon()
         time.sleep(1.0)
 
-
-def _away(what: str, error: Exception) -> None:
-    text = str(error).strip().splitlines()
-    log.warning("database away while %s: %s", what, text[0] if text else error)
-    close_old_connections()
+    def _away(self, what: str, error: Exception) -> None:
+        self._last_outage = time.monotonic()
+        text = str(error).strip().splitlines()
+        log.warning("database away while %s: %s", what, text[0] if text else error)
+        close_old_connections()

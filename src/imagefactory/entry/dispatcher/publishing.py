@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from imagefactory.adapters.registries.skopeo import CopyFailed, push
 from imagefactory.domain.builds.queue import Claim
 from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.images.services import Published, record_image
-from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed
+from imagefactory.entry.dispatcher.failing import StageFailed
 from imagefactory.entry.dispatcher.log_writer import LogWriter
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
@@ -20,15 +22,17 @@ from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Manifest
 
 _STAGE = "publish"
+_PUSH_SECONDS = 900
+Pause = Callable[[float], None]  # waits for so many seconds
 
 
 def publish(
     claim: Claim, work: Work, manifest: Manifest, path: str, workspace: Path, secrets: Mapping[str, str],
-    log: LogWriter, settings: Settings, commit: str,
+    log: LogWriter, settings: Settings, commit: str, pause: Pause,
 ) -> dict[str, Any]:  # fmt: skip
     """Push what the build wrote and return the image as the build's record keeps it.
 
-    Raises StageFailed, NotDispatched when the registry is away.
+    Nothing is recorded before every tag is pushed. Raises StageFailed, and what `pause` raises.
     """
     layout = workspace / "out" / "image"
     try:
@@ -46,23 +50,8 @@ def publish(
             )
         )
     reference, digest = f"{settings.host}/{path}", ""
-    tls = settings.public_url.startswith("https://")
     for tag in manifest.tags:
-        password = issuer().issue_grant("dispatcher", path, ["pull", "push"])
-        try:
-            digest = push(
-                layout,
-                manifest.tags[0],
-                f"{reference}:{tag}",
-                settings.host,
-                password=password,
-                tls=tls,
-                seconds=900,
-            )
-        except CopyFailed as error:
-            if error.code == "unreachable":
-                raise NotDispatched(f"The registry does not answer: {error}") from None
-            raise StageFailed(Failure("push_failed", _STAGE, str(error), "operator")) from None
+        digest = _push(layout, manifest.tags[0], path, tag, log, settings, pause)
         log.note(f"Pushed {reference}:{tag} as {digest}")
     if digest != image.digest:
         raise StageFailed(
@@ -94,3 +83,31 @@ def publish(
         "path": path, "reference": reference, "digest": digest, "tags": list(manifest.tags),
         "size_bytes": image.size_bytes, "platforms": [image.platform],
     }  # fmt: skip
+
+
+def _push(layout: Path, built: str, path: str, tag: str, log: LogWriter, settings: Settings, pause: Pause) -> str:
+    """Push one tag and return its digest; a registry that is away is tried again, rather than the whole build.
+
+    Raises StageFailed, and what `pause` raises.
+    """
+    reference, tls = f"{settings.host}/{path}:{tag}", settings.public_url.startswith("https://")
+    deadline = time.monotonic() + _PUSH_SECONDS
+    for attempt in itertools.count(1):
+        # A new grant each time: it lives for minutes only.
+        password = issuer().issue_grant("dispatcher", path, ["pull", "push"])
+        try:
+            return push(layout, built, reference, settings.host, password=password, tls=tls, seconds=_PUSH_SECONDS)
+        except CopyFailed as error:
+            if error.code != "unreachable":
+                raise StageFailed(Failure("push_failed", _STAGE, str(error), "operator")) from None
+        # A push that was cut off for its slowness has used the time of all others.
+        if attempt >= settings.push_attempts or time.monotonic() >= deadline:
+            break
+        seconds = min(60, 5 * attempt)
+        log.note(f"The registry does not answer; it is tried again in {seconds} seconds.")
+        pause(seconds)
+    message = (
+        f"The image was built, but the registry did not answer in {attempt} attempts, so {reference} is not "
+        "there. Tell the operator, and rerun the build when the registry is back."
+    )
+    raise StageFailed(Failure("registry_unreachable", _STAGE, message, "operator"))

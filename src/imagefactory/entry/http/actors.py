@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
 from imagefactory.kernel.actor import Actor, ActorKind
@@ -59,13 +58,3 @@ def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor
-
-
-class ActorMiddleware:
-    """Marks requests that carry a bearer token as safe from cross-site forgery: no browser adds one by itself."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)

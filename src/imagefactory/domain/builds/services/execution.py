@@ -1,4 +1,7 @@
-"""What a worker writes while it runs an execution: every write names the fencing number and is refused when stale."""
+"""What a worker writes while it runs an execution: every write names the fencing number and is refused when stale.
+
+A build outlives its database for a while: the writes wait and are repeated until it is back (`pg.outlast`).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from django.db import connection, transaction
 
 from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
-from imagefactory.domain.builds.models import Build, Execution, Stage, UsageSample, Worker
-from imagefactory.domain.builds.queue import Claim, end_build, release, requeue
+from imagefactory.domain.builds.models import Build, BuildText, Execution, Stage, UsageSample, Worker
+from imagefactory.domain.builds.queue import Claim, close_stages, end_build, release, requeue
 from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus, StageStatus
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel import pg
@@ -37,6 +40,7 @@ class Work:
     created_by_name: str
 
 
+@pg.outlast
 def get_work(claim: Claim) -> Work:
     """Return the claimed build's manifest and source."""
     b = Build.objects.get(id=claim.build_id)
@@ -59,22 +63,21 @@ def tell_live(claim: Claim, kind: str, **data: Any) -> None:
     pg.hint(LIVE, json.dumps(message))
 
 
+@pg.outlast
 def begin(claim: Claim, stages: Sequence[str]) -> None:
-    """Move the execution to running and write down its stages, all waiting.
+    """Move the execution to running and write down its stages, all waiting. A second call changes nothing.
 
     Raises LeaseLost.
     """
     with transaction.atomic():
-        moved = Execution.objects.filter(
-            id=claim.execution_id, fence=claim.fence, status=ExecutionStatus.CLAIMED
-        ).update(status=ExecutionStatus.RUNNING, started_at=now())
-        if not moved:
-            raise LeaseLost
+        _write(claim, status=ExecutionStatus.RUNNING, started_at=now())
         Stage.objects.bulk_create(
-            Stage(execution_id=claim.execution_id, position=i, name=name) for i, name in enumerate(stages)
+            (Stage(execution_id=claim.execution_id, position=i, name=name) for i, name in enumerate(stages)),
+            ignore_conflicts=True,
         )
 
 
+@pg.outlast
 def set_stage(
     claim: Claim,
     name: str,
@@ -100,6 +103,7 @@ def set_stage(
         tell_live(claim, "build.stage.changed", stage=name, status=str(status))
 
 
+@pg.outlast
 def set_facts(claim: Claim, **fields: Any) -> None:
     """Write facts of the execution: isolation, facts, progress, usage, log_lines, masked_values.
 
@@ -108,6 +112,7 @@ def set_facts(claim: Claim, **fields: Any) -> None:
     _write(claim, updated_at=now(), **fields)
 
 
+@pg.outlast
 def set_commit(claim: Claim, *, commit: str, message: str) -> None:
     """Write the resolved commit onto the build.
 
@@ -115,9 +120,14 @@ def set_commit(claim: Claim, *, commit: str, message: str) -> None:
     """
     with transaction.atomic():
         _write(claim, updated_at=now())
-        Build.objects.filter(id=claim.build_id).update(commit=commit[:64], commit_message=message[:300])
+        build = Build.objects.only("name").get(id=claim.build_id)
+        Build.objects.filter(id=build.id).update(commit=commit[:64], commit_message=message[:300])
+        BuildText.objects.filter(build=build).update(
+            words=BuildText.words_of(build.name, message[:300]), codes=BuildText.codes_of(commit[:64], claim.number)
+        )
 
 
+@pg.outlast
 def set_progress(claim: Claim, current: int, total: int, stage: str, text: str) -> None:
     """Write how far the build came, and tell open pages.
 
@@ -129,6 +139,7 @@ def set_progress(claim: Claim, current: int, total: int, stage: str, text: str) 
         tell_live(claim, "build.progress", **progress)
 
 
+@pg.outlast
 def add_usage(claim: Claim, samples: Sequence[Mapping[str, int | dt.datetime]]) -> None:
     """Append usage samples (fields of UsageSample)."""
     UsageSample.objects.bulk_create(UsageSample(execution_id=claim.execution_id, **s) for s in samples)
@@ -146,6 +157,7 @@ class Failure:
     exit_code: int | None = None
 
 
+@pg.outlast
 def finish(
     claim: Claim,
     status: BuildStatus,
@@ -171,9 +183,7 @@ def finish(
             masked_values=masked_values,
             usage=dict(usage or {}),
         )
-        stages = Stage.objects.filter(execution_id=claim.execution_id)
-        stages.filter(status=StageStatus.WAITING).update(status=StageStatus.SKIPPED)
-        stages.filter(status=StageStatus.RUNNING).update(status=StageStatus.FAILED, finished_at=now())
+        close_stages(claim.execution_id)
         build = Build.objects.get(id=claim.build_id)
         end_build(
             build,
@@ -185,6 +195,7 @@ def finish(
         release(claim.tenant_id)
 
 
+@pg.outlast
 def give_back(claim: Claim, reason: str) -> None:
     """Put a build back that could not be started; tried again after 5 s times the failures so far, up to 60 s.
 

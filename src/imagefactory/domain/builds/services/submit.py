@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from imagefactory.domain.builds import events, policies
-from imagefactory.domain.builds.models import Build
+from imagefactory.domain.builds.models import Build, BuildText
 from imagefactory.domain.builds.queue import enqueue
 from imagefactory.domain.builds.selectors import BuildDetail, get_build
 from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue
@@ -18,7 +19,7 @@ from imagefactory.domain.identity.policies import require_capability
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_uploads, secret_names
 from imagefactory.domain.projects.services import next_build_number
 from imagefactory.domain.projects.states import SourceKind
-from imagefactory.kernel import env
+from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
@@ -118,29 +119,40 @@ def submit_build(
     project = get_project(actor, project_id)
     require_capability(actor, Capability.BUILD)
     authorize(policies.may_start(actor, project.id))
-    if idempotency_key is not None and (known := _same_request(actor, idempotency_key, asked, project.id)):
+    request = _request_digest(project.id, asked, start=start)
+    if idempotency_key is not None and (known := _same_request(actor, idempotency_key, request)):
         return known
     manifest = effective_manifest(actor, project, asked)
     _check_room(project.tenant_id)
     try:
         with transaction.atomic():
-            build = _store(actor, project, manifest, start=start, trigger=trigger, key=idempotency_key)
+            build = _store(actor, project, manifest, start=start, trigger=trigger, key=idempotency_key, request=request)
     except IntegrityError:
-        if idempotency_key is not None and (known := _same_request(actor, idempotency_key, asked, project.id)):
+        if idempotency_key is not None and (known := _same_request(actor, idempotency_key, request)):
             return known
         raise
     return get_build(actor, build.id)
 
 
-def _same_request(actor: Actor, key: str, asked: Mapping[str, Any], project_id: uuid.UUID) -> BuildDetail | None:
+def _request_digest(project_id: uuid.UUID, asked: Mapping[str, Any], *, start: bool) -> str:
+    """Return what two submissions have in common exactly when they ask for the same."""
+    whole = {"project": str(project_id), "start": start, "asked": dict(asked)}
+    return ids.digest(json.dumps(whole, sort_keys=True, separators=(",", ":"), default=str))
+
+
+def _same_request(actor: Actor, key: str, request: str) -> BuildDetail | None:
+    """Return the build that this key submitted, None when there is none.
+
+    Raises Conflict when it was a different request.
+    """
     row = Build.objects.filter(tenant_id=actor.tenant, created_by_id=actor.user_id, idempotency_key=key).first()
     if row is None:
         return None
-    same = row.project_id == project_id and all(
-        row.manifest.get(k) == v for k, v in asked.items() if k in {"name", "tags"}
-    )
-    if not same:
-        raise Conflict("This Idempotency-Key was used for a different build. Use a new key for a new request.")
+    if row.request_digest != request:
+        raise Conflict(
+            f"This Idempotency-Key was used for a different request, which became build #{row.number}. Use a new key for a "
+            "new request."
+        )
     return get_build(actor, row.id)
 
 
@@ -153,8 +165,9 @@ def _check_room(tenant_id: uuid.UUID) -> None:
 
 
 def _store(
-    actor: Actor, project: ProjectView, manifest: Manifest, *, start: bool, trigger: str, key: str | None
-) -> Build:
+    actor: Actor, project: ProjectView, manifest: Manifest, *, start: bool, trigger: str, key: str | None,
+    request: str,
+) -> Build:  # fmt: skip
     queue = Queue.INTERACTIVE if trigger in {"web", "api", "cli", "rerun"} else Queue.AUTOMATIC
     ref = ""
     if manifest.source.kind == "git":
@@ -178,8 +191,12 @@ def _store(
         created_by_id=actor.user_id,
         created_by_name=actor.name[:200],
         idempotency_key=key,
+        request_digest=request if key is not None else "",
         queued_at=now() if start else None,
         ref=ref,
+    )
+    BuildText.objects.create(
+        build=build, words=BuildText.words_of(build.name, ""), codes=BuildText.codes_of("", build.number)
     )
     who = (build.tenant_id, build.project_id, build.id, build.number)
     happened: list[events.BuildEvent] = [events.BuildCreated(*who, build.name, build.method, trigger)]
