@@ -74,6 +74,7 @@ class DockerMethod:
         policy = ["--signature-policy", f"{BUILD}/policy.json"]
         steps = []
         contexts: list[str] = []
+        parsed = self._parsed(manifest, workspace)
         for position, base in enumerate(facts.bases):
             layout = f"{BUILD}/bases/{position}"
             local = _local_name(base.resolved)
@@ -82,7 +83,10 @@ class DockerMethod:
                 # The name that buildah gives to a layout says nothing to a reader of the log: give it the true one.
                 Step("build", [*buildah, "tag", f"localhost{layout}:latest", local], env),
             ]
-            contexts += ["--build-context", f"{base.written}=container-image://{local}"]
+            # buildah 1.28 looks a FROM up by its text in the file, variables and quotes and all, and not by what they
+            # come to: without every spelling it asks the store, and finds there only names that happen to end alike.
+            for text in parsed.spellings(base.written):
+                contexts += ["--build-context", f"{text}=container-image://{local}"]
         bud = [*buildah, "bud", *self._isolation(facts), *policy, "--pull-never", "--format", "oci"]
         bud += ["--identity-label=false", "--tag", BUILT, "--iidfile", f"{BUILD}/out/image-id", *contexts]
         bud += self._choices(manifest, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import uuid
 from pathlib import Path
@@ -93,9 +94,11 @@ def fetch_bases(written: list[str], work: Work, tenant: str, workspace: Path, se
         candidates = parse(text).candidates(settings.host)
         for reference in candidates:
             last = reference is candidates[-1]
-            digest = _fetch_base(text, reference, work, tenant, layout, settings, last=last)
+            # A digest says it all, and skopeo takes a tag beside it for a mistake.
+            exact = dataclasses.replace(reference, tag=None) if reference.pinned else reference
+            digest = _fetch_base(text, exact, work, tenant, layout, settings, last=last)
             if digest is not None:
-                bases.append(Base(text, str(reference), digest))
+                bases.append(Base(text, str(exact), digest))
                 break
     return bases
 

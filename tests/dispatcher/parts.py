@@ -1,0 +1,49 @@
+"""Parts that tests of the dispatcher share: a base image in the registry's library, and the end of a build."""
+
+from __future__ import annotations
+
+import tarfile
+import uuid
+from pathlib import Path
+
+from imagefactory.adapters.logs.files import FileLogStore
+from imagefactory.adapters.registries import layout, skopeo
+from imagefactory.domain.builds import selectors
+from imagefactory.entry.http.registry import issuer
+from imagefactory.kernel import env
+from tests.conftest import World
+from tests.dispatcher.conftest import wait_for
+
+BUSYBOX = Path("/bin/busybox")
+FINISHED = {"succeeded", "failed", "cancelled"}
+
+
+def push_base(place: Path, repository: str = "library/box", tag: str = "1") -> str:
+    """Push a base with a shell in it (busybox) into the registry of the tests, and return its digest."""
+    place.mkdir(parents=True)
+    tar = place / "root.tar"
+    with tarfile.open(tar, "w") as out:
+        for name in ("bin/sh", "bin/busybox"):
+            out.add(BUSYBOX, name)
+    layout.write_from_tar(tar, place / "image", config={"Cmd": ["/bin/sh"]}, created="2023-11-14T22:13:20Z")
+    host = env.get().host
+    grant = issuer().issue_grant("dispatcher", repository, ["pull", "push"])
+    return skopeo.push(place / "image", "latest", f"{host}/{repository}:{tag}", host, password=grant, tls=False)
+
+
+def ended(world: World, build_id: uuid.UUID, seconds: float = 90) -> selectors.BuildDetail:
+    """Return the build once it is at its end."""
+
+    def look() -> selectors.BuildDetail | None:
+        build = selectors.get_build(world.actor("owner"), build_id)
+        return build if build.status in FINISHED else None
+
+    found: selectors.BuildDetail = wait_for(look, seconds)
+    return found
+
+
+def log_text(store: FileLogStore, world: World, build_id: uuid.UUID) -> str:
+    """Return the whole log of the newest attempt."""
+    execution = selectors.get_execution(world.actor("owner"), build_id)
+    wait_for(lambda: store.state(str(execution.id)).finished, 10)
+    return "\n".join(line.text for line in store.read(str(execution.id), 0, 10_000))
