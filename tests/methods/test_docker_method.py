@@ -42,7 +42,7 @@ def test_a_dockerfile_that_is_a_link_to_the_host_is_not_read(tmp_path: Path) -> 
     (tmp_path / "context" / "Dockerfile").unlink()
     (tmp_path / "context" / "real").write_text("FROM a:1\n")
     (tmp_path / "context" / "Dockerfile").symlink_to("real")
-    assert METHOD.bases(manifest, tmp_path) == ["a:1"]
+    assert [image.reference for image in METHOD.bases(manifest, tmp_path)] == ["a:1"]
 
 
 def test_a_missing_dockerfile_is_a_finding_with_a_sentence(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagefactory.kernel.reference import ReferenceInvalid, has_transport, parse
 from imagefactory.methods.base import Facts, Finding, MethodRefused, Step
-from imagefactory.methods.dockerfile import ParsedDockerfile
+from imagefactory.methods.dockerfile import Image, ParsedDockerfile
 from imagefactory.methods.dockerfile import parse as parse_dockerfile
 from imagefactory.methods.lint import lint_dockerfile, lint_manifest
 from imagefactory.methods.manifest import MAX_DOCKERFILE_BYTES, Manifest, ManifestInvalid
@@ -32,23 +32,25 @@ class DockerMethod:
                 "platform", f'"{manifest.platform}" can not be built here; use linux/amd64 or linux/arm64.'
             )
 
-    def bases(self, manifest: Manifest, workspace: Path) -> list[str]:
-        """Return the outside images as written, each once.
+    def bases(self, manifest: Manifest, workspace: Path) -> list[Image]:
+        """Return the outside images, each once with its line.
 
         Raises MethodRefused when the Dockerfile can not be read or names a transport in place of an image.
         """
         parsed = self._parsed(manifest, workspace)
         if parsed.problems:
-            raise MethodRefused(parsed.problems[0].message)
+            first = parsed.problems[0]
+            raise MethodRefused(f"{first.message} Correct the Dockerfile.", first.line)
         images = parsed.images(manifest.target)
         for image in images:
             if has_transport(image.reference):
-                raise MethodRefused(f'Line {image.line}: "{image.reference[:80]}" names a transport, not an image.')
+                what = f'"{image.reference[:80]}" names a transport; name an image of a registry.'
+                raise MethodRefused(f"Line {image.line}: {what}", image.line)
             try:
                 parse(image.reference)
             except ReferenceInvalid as error:
-                raise MethodRefused(f"Line {image.line}: {error}") from None
-        return [image.reference for image in images]
+                raise MethodRefused(f"Line {image.line}: {error}", image.line) from None
+        return images
 
     def lint(self, manifest: Manifest, workspace: Path, facts: Facts) -> list[Finding]:
         """Check manifest and Dockerfile."""
