@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tarfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 from imagefactory.adapters.logs.files import FileLogStore
 from imagefactory.adapters.registries import layout, skopeo
@@ -47,3 +50,40 @@ def log_text(store: FileLogStore, world: World, build_id: uuid.UUID) -> str:
     execution = selectors.get_execution(world.actor("owner"), build_id)
     wait_for(lambda: store.state(str(execution.id)).finished, 10)
     return "\n".join(line.text for line in store.read(str(execution.id), 0, 10_000))
+
+
+class Repository:
+    """A Git repository on disk, and the settings under which a dispatcher may read it."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        place.mkdir(parents=True)
+        self._git("init", "--quiet", "-b", "main")
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.place}"
+
+    @property
+    def allowed(self) -> dict[str, Any]:
+        return {"allow_file_sources": True, "source_root": self.place.parent}
+
+    def commit(self, files: dict[str, str], message: str = "Change") -> str:
+        """Write these files, commit all there is and return the commit."""
+        for name, text in files.items():
+            (self.place / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.place / name).write_text(text)
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self._git("rev-parse", "HEAD")
+
+    def branch(self, name: str) -> None:
+        self._git("branch", name)
+
+    def _git(self, *arguments: str) -> str:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.place), "GIT_CONFIG_NOSYSTEM": "1"}
+        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"]
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=self.place, env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()

@@ -41,9 +41,12 @@ def effective_manifest(
         if text is not None:
             file = read_repository_file(text)
         found = merge_repository_file(work.manifest, work.origins, file)
-        method_for(found.manifest)
     except ManifestInvalid as error:
         raise _refused([f"{problem.field} {problem.message}" for problem in error.fields]) from None
+    try:
+        method_for(found.manifest)
+    except ManifestInvalid as error:
+        raise _refused([f"{file.place(problem.field)} {problem.message}" for problem in error.fields]) from None
     wrong = against_project(actors.system("dispatcher"), project, found.manifest)
     # What was submitted was checked then; a limit that was lowered since cuts it, as it always did.
     problems = [
