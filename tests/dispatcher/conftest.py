@@ -18,8 +18,11 @@ from django.db import connections
 
 from imagefactory.adapters.logs.files import FileLogStore
 from imagefactory.adapters.logs.notify import LogNotifier
+from imagefactory.adapters.registries.events import PATH
 from imagefactory.adapters.registries.tokens import ISSUER, SERVICE, ensure_keys
 from imagefactory.entry.dispatcher.host import Host
+from imagefactory.entry.http.registry_events import upload_secret
+from imagefactory.entry.up.registry import notifications
 from imagefactory.executors.base import Executor
 from imagefactory.executors.fake import FakeExecutor
 from imagefactory.executors.local.executor import LocalExecutor
@@ -43,10 +46,13 @@ def registry(live_server: Any, tmp_path: Path) -> Iterator[str]:
     """Run a registry at the public address that asks the live server for tokens; yields its address."""
     settings = env.get()
     _, cert = ensure_keys(settings.data_dir / "secrets")
+    told = notifications(upload_secret())
+    told["endpoints"][0] |= {"url": f"{live_server.url}{PATH}", "backoff": "200ms"}
     config = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}, "delete": {"enabled": True}},
+        "notifications": told,
         "http": {"addr": settings.host, "secret": "test"},
         "auth": {
             "token": {

@@ -49,7 +49,7 @@ def archive_of(entry: tarfile.TarInfo, content: Any) -> io.BytesIO:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         if content is None:
-            tar.fileobj.write(entry.tobuf())  # type: ignore[union-attr]
+            tar.fileobj.write(entry.tobuf())
         else:
             tar.addfile(entry, content)
     packed.seek(0)

@@ -29,7 +29,7 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "build-rerun": (302, 404, 403, 302, 302, 302),
     "build-cancel": (302, 404, 403, 403, 302, 302),
 }
-ELSEWHERE = {"logout", "healthz", "stream-grant", "registry-token", "api-docs"}
+ELSEWHERE = {"logout", "healthz", "stream-grant", "registry-events", "registry-token", "api-docs"}
 
 
 def client(world: World, role: str) -> Client:
