@@ -47,8 +47,10 @@ def test_only_images_of_the_library_are_looked_after() -> None:
 
 def test_a_tag_without_a_recipe_is_never_made_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(bases, "_is_there", lambda *_: False)
-    monkeypatch.setattr(bases, "_make", lambda _settings, _recipe, repository, tag: made.append(f"{repository}:{tag}"))
+    monkeypatch.setattr(bases, "is_there", lambda *_: False)
+    monkeypatch.setattr(
+        bases, "_make", lambda _settings, _recipe, repository, tag, _say: made.append(f"{repository}:{tag}")
+    )
     for image in ("python:3.12", "python:3.11", "debian:12", "debian"):
         bases.ensure_base_images(Settings(), bases_of(f"FROM {image}\n", "here:3000"), lambda _: None)
     assert sorted(made) == ["library/debian:12", "library/python:3.11"]
@@ -59,7 +61,7 @@ def test_another_release_of_debian_is_refused_before_anything_is_downloaded(
 ) -> None:
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"VERSION_CODENAME": "trixie"})
     with pytest.raises(ApiFailure, match="this machine has trixie"):
-        bases._bootstrap(bases.RECIPES["library/debian:12"], tmp_path / "root.tar")
+        bases._bootstrap(bases.RECIPES["library/debian:12"], tmp_path / "root.tar", lambda _: None)
 
 
 @pytest.mark.committed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import secrets
@@ -17,7 +18,7 @@ import typer
 import imagefactory
 from imagefactory.adapters.registries import skopeo
 from imagefactory.entry.cli import credentials, run_image
-from imagefactory.entry.cli.bases import bases_of, ensure_base_images
+from imagefactory.entry.cli.bases import bases_of, ensure_base_images, is_there
 from imagefactory.entry.cli.client import CONFLICT, NOT_FOUND, REFUSED, USAGE, ApiFailure, Client, told
 from imagefactory.entry.cli.follow import EXIT, LogPrinter, follow, verdict
 from imagefactory.entry.cli.projects import project_path
@@ -116,6 +117,17 @@ def submit(client: Client, project: str, archive: bytes) -> dict[str, Any]:
     return build
 
 
+def built_before(settings: Settings, client: Client, project: str, archive: bytes) -> dict[str, Any] | None:
+    """Return the newest build that succeeded, when it was of these very bytes and its image is still there."""
+    found = client.get("/builds", project=project, status="succeeded", limit=1)["items"]
+    if not found:
+        return None
+    build: dict[str, Any] = client.get(f"/builds/{found[0]['id']}")
+    same = build["manifest"]["source"].get("blob") == f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    image = build["image"]
+    return build if same and image and is_there(settings, image["path"], image["digest"]) else None
+
+
 def pull_back(settings: Settings, image: dict[str, Any], key: str, layout: Path) -> str:
     """Pull the image by its digest into the OCI layout `layout`, and return the digest of what came.
 
@@ -143,6 +155,7 @@ def _key(client: Client) -> tuple[str, str]:
 def demo(
     *,
     example: Annotated[Path | None, typer.Option(help="Directory to build; else examples/hello-web.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Build again, also when nothing changed since the last build.")] = False,
 ) -> None:
     """Build the example on the running factory, pull the image back, compare its digest and ask it for its page."""
     settings = env.get()
@@ -152,7 +165,22 @@ def demo(
     say(f"Signed in at {settings.public_url} as {EMAIL}.")
     dockerfile = (directory / "Dockerfile").read_text()
     ensure_base_images(settings, bases_of(dockerfile, settings.host), say)
-    build = submit(client, ensure_project(client), archive)
+    project = ensure_project(client)
+    done = None if rebuild else built_before(settings, client, project, archive)
+    if done is not None:
+        say(f"Nothing changed since build {done['number']}: not built again. `imagefactory demo --rebuild` does.")
+    else:
+        done = _build(client, project, archive)
+    with tempfile.TemporaryDirectory(prefix="if-demo-") as place:
+        layout = Path(place) / "image"
+        _compare(settings, client, done, layout)
+        _run(done["image"], layout)
+    say(f"Build page: {done['url']}")
+    say(f"Sign in:    {settings.public_url}/login  {EMAIL}  {password}")
+
+
+def _build(client: Client, project: str, archive: bytes) -> dict[str, Any]:
+    build = submit(client, project, archive)
     say(f"Build {build['number']}: {build['url']}")
     try:
         done = follow(client, build["id"], LogPrinter(), say)
@@ -162,12 +190,7 @@ def demo(
     say(verdict(done))
     if done["status"] != "succeeded":
         raise typer.Exit(EXIT[done["status"]])
-    with tempfile.TemporaryDirectory(prefix="if-demo-") as place:
-        layout = Path(place) / "image"
-        _compare(settings, client, done, layout)
-        _run(done["image"], layout)
-    say(f"Build page: {done['url']}")
-    say(f"Sign in:    {settings.public_url}/login  {EMAIL}  {password}")
+    return done
 
 
 def _compare(settings: Settings, client: Client, build: dict[str, Any], layout: Path) -> None:

@@ -237,7 +237,8 @@ class Attempt:
     def _lint(self, method: Method, manifest: Manifest, workspace: Path, facts: Facts, writer: LogWriter) -> None:
         findings = method.lint(manifest, workspace, facts)
         for f in findings:
-            writer.note(f"{f.level.upper()}{f' line {f.line}' if f.line else ''}: {f.message} [{f.rule}]")
+            text = f.message.removeprefix(f"Line {f.line}: ")
+            writer.note(f"{f.level.upper()}{f' line {f.line}' if f.line else ''}: {text} [{f.rule}]")
         errors = [f for f in findings if f.level == "error"]
         if errors:
             first = errors[0]
