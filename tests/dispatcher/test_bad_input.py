@@ -14,7 +14,7 @@ import pytest
 from imagefactory.adapters.logs.files import FileLogStore
 from imagefactory.domain.builds import selectors
 from imagefactory.domain.builds.services.submit import submit_build
-from imagefactory.domain.projects.services import set_source, upload_archive
+from imagefactory.domain.projects.services import create_credential, delete_credential, set_source, upload_archive
 from imagefactory.executors.fake import FakeExecutor
 from imagefactory.executors.local.executor import LocalExecutor
 from tests.conftest import World, make_world
@@ -116,6 +116,18 @@ def test_a_tag_that_is_not_allowed_is_refused_before_anything_is_queued() -> Non
     assert answer.status_code == 422
     (sentence,) = answer.json()["error"]["details"]["fields"]["tags"]
     assert sentence.startswith('"not fine" is not allowed as a tag; use 1 to 128 letters')
+
+
+def test_a_secret_that_was_removed_while_the_build_waited(hosts: Callable[..., Any], fake: FakeExecutor) -> None:
+    world = make_world()
+    owner = world.actor("owner")
+    made = create_credential(owner, world.project.id, name="tok", kind="build_secret", secret="long enough")
+    build = submit_build(owner, world.project.id, inline("FROM scratch\nCOPY hello /x\n", secrets=["tok"]))
+    delete_credential(owner, world.project.id, made)
+    hosts(fake)
+    found = ended(world, build.id).failure
+    assert (found["code"], found["stage"], found["who"]) == ("manifest_invalid", "fetch", "admin")
+    assert found["message"] == "This project has no build secret tok. Add it in the project's settings."
 
 
 def test_a_source_of_two_gigabytes_is_refused_with_both_sizes(

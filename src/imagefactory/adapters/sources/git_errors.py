@@ -32,6 +32,10 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
     """Return the error that git's words stand for."""
     said = stderr.lower()
     where = address.url
+    if "no space left" in said or "disk quota exceeded" in said:
+        return SourceUnavailable(
+            Problem.FAILED, f"The disk of the build host is full, so {where} could not be read; ask the operator."
+        )
     if "host key verification failed" in said:
         return SourceUnavailable(
             Problem.UNREACHABLE,

@@ -48,6 +48,8 @@ def effective_manifest(
     except ManifestInvalid as error:
         raise _refused([f"{file.place(problem.field)} {problem.message}" for problem in error.fields]) from None
     wrong = against_project(actors.system("dispatcher"), project, found.manifest)
+    if "secrets" in wrong and found.origin("secrets") != REPOSITORY:  # removed since the build was submitted
+        raise StageFailed(Failure("manifest_invalid", "fetch", " ".join(wrong["secrets"]), "admin"))
     # What was submitted was checked then; a limit that was lowered since cuts it, as it always did.
     problems = [
         f"{file.place(field)}: {sentence}"
