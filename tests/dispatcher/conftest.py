@@ -66,13 +66,14 @@ def store() -> FileLogStore:
 
 
 @pytest.fixture
-def hosts(store: FileLogStore) -> Iterator[Callable[[Executor], Host]]:
-    """Return a function that starts a dispatcher host on a thread; all are stopped at the end."""
+def hosts(store: FileLogStore) -> Iterator[Callable[..., Host]]:
+    """Return a function that starts a dispatcher host on a thread, with settings changed; all are stopped at the end."""
     started: list[tuple[Host, threading.Thread]] = []
     notifier = LogNotifier(pg.conninfo())
 
-    def start(executor: Executor) -> Host:
-        host = Host(f"test-{len(started)}", executor, store, notifier, env.get())
+    def start(executor: Executor, **changes: Any) -> Host:
+        settings = env.get().model_copy(update=changes)
+        host = Host(f"test-{len(started)}", executor, store, notifier, settings)
 
         def work() -> None:
             try:

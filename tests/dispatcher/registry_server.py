@@ -1,4 +1,4 @@
-"""A registry of a test's own that asks the factory for tokens, and that can be killed and started again."""
+"""A registry of a test's own that asks the factory for tokens and tells it of pushes, and that can be killed and started again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import yaml
 
+from imagefactory.adapters.registries.events import PATH
 from imagefactory.adapters.registries.tokens import ISSUER, SERVICE, ensure_keys
+from imagefactory.entry.http.registry_events import upload_secret
+from imagefactory.entry.up.registry import notifications
 from imagefactory.kernel import env
 
 
@@ -20,11 +23,14 @@ class RegistryServer:
         settings = env.get()
         _, cert = ensure_keys(settings.data_dir / "secrets")
         self.url = settings.public_url
+        told = notifications(upload_secret())
+        told["endpoints"][0] |= {"url": f"{factory_url}{PATH}", "backoff": "200ms"}
         self._config = place / "registry.yml"
         config = {
             "version": 0.1,
             "log": {"level": "error", "accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": str(place / "registry")}},
+            "storage": {"filesystem": {"rootdirectory": str(place / "registry")}, "delete": {"enabled": True}},
+            "notifications": told,
             "http": {"addr": settings.host, "secret": "test"},
             "auth": {
                 "token": {

@@ -42,7 +42,7 @@ def test_a_dockerfile_that_is_a_link_to_the_host_is_not_read(tmp_path: Path) -> 
     (tmp_path / "context" / "Dockerfile").unlink()
     (tmp_path / "context" / "real").write_text("FROM a:1\n")
     (tmp_path / "context" / "Dockerfile").symlink_to("real")
-    assert METHOD.bases(manifest, tmp_path) == ["a:1"]
+    assert [image.reference for image in METHOD.bases(manifest, tmp_path)] == ["a:1"]
 
 
 def test_a_missing_dockerfile_is_a_finding_with_a_sentence(tmp_path: Path) -> None:
@@ -70,3 +70,11 @@ def test_progress_of_several_stages_is_counted_over_the_needed_ones() -> None:
     told = [reader.read(line) for line in ("[1/3] STEP 1/1: FROM a:1 AS x", "[3/3] STEP 1/2: FROM c:1",
                                            "[3/3] STEP 2/2: COPY --from=x /a /a")]  # fmt: skip
     assert [(progress.current, progress.total) for progress in told if progress] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_base_is_given_to_buildah_under_every_spelling_of_the_file(tmp_path: Path) -> None:
+    text = 'ARG V=1\nFROM a:$V AS one\nFROM "a:${V}"\nCOPY --from=one /x /x\nCOPY --from=a:1 /y /y\n'
+    manifest = parse_manifest({"source": {"kind": "inline"}, "dockerfile": {"inline": text}})
+    bud = METHOD.plan(manifest, tmp_path, Facts(bases=(Base("a:1", "host:3000/library/a:1"),)))[2].argv
+    given = [bud[at + 1].partition("=")[0] for at, word in enumerate(bud) if word == "--build-context"]
+    assert given == ["a:1", "a:$V", '"a:${V}"']

@@ -8,7 +8,6 @@ import pytest
 
 from imagefactory.methods.manifest import ManifestInvalid, parse_manifest
 from imagefactory.methods.registry import method_for
-from imagefactory.methods.repository_file import merge_repository_file, read_repository_file
 
 GIT = {"kind": "git", "ref": "main"}
 
@@ -41,20 +40,3 @@ def test_a_method_that_is_not_there_is_named() -> None:
     with pytest.raises(ManifestInvalid, match="packer"):
         method_for(parse_manifest({"source": GIT, "method": "packer"}))
     assert method_for(parse_manifest({"source": GIT})).name == "docker"
-
-
-def test_the_repository_file_gives_defaults_and_what_is_submitted_wins() -> None:
-    text = "version: v1\nbuild:\n  target: release\n  tags: [edge]\n"
-    manifest = merge_repository_file({"source": GIT, "tags": ["1.0"]}, text)
-    assert (manifest.target, manifest.tags) == ("release", ["1.0"])
-
-
-@pytest.mark.parametrize("line", ["provider: k8s", "secrets: [tok]", "network: open", "nonsense: 1"])
-def test_the_repository_file_has_no_power_of_its_own(line: str) -> None:
-    with pytest.raises(ManifestInvalid, match=line.partition(":")[0]):
-        read_repository_file(f"version: v1\nbuild:\n  {line}\n")
-
-
-def test_yaml_aliases_are_refused_before_they_grow() -> None:
-    with pytest.raises(ManifestInvalid, match="aliases"):
-        read_repository_file("version: v1\nbuild: {labels: &a {x: y}, env: *a}\n")

@@ -33,7 +33,9 @@ def test_every_answer_opens_for_the_one_who_got_it(world: World, role: str) -> N
     browser = client(world, role)
     found = find(browser, world.tenant_slug)
     assert {"Builds", "Images", "Checkout API"} <= set(found)
-    assert {label: browser.get(address, follow=True).status_code for label, address in found.items()} == dict.fromkeys(found, 200)
+    assert {label: browser.get(address, follow=True).status_code for label, address in found.items()} == dict.fromkeys(
+        found, 200
+    )
 
 
 @pytest.mark.parametrize(("role", "offered"), [("owner", True), ("admin", False), ("viewer", False)])

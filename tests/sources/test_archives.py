@@ -92,7 +92,7 @@ def test_a_bomb_stops_at_the_limit(tmp_path: Path) -> None:
         entry.size = 64 * 1024 * 1024
         tar.addfile(entry, io.BytesIO(bytes(entry.size)))
     assert refused(tmp_path / "a.tar.gz", tmp_path / "out") is Problem.TOO_LARGE
-    assert (tmp_path / "out" / "zeros").stat().st_size <= LIMITS.max_bytes
+    assert not (tmp_path / "out" / "zeros").exists()
 
 
 def test_too_many_entries_stop_at_the_limit(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from imagefactory.methods.dockerfile import Image
 from imagefactory.methods.manifest import Manifest
 
 Level = Literal["error", "warning", "info"]
@@ -91,7 +92,14 @@ class ProgressReader(Protocol):
 
 
 class MethodRefused(Exception):
-    """This source can not be built with this manifest. The message says why and what to change."""
+    """This source can not be built with this manifest. The message says why and what to change.
+
+    `line` is the line of the Dockerfile that is to blame, or 0.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class Method(Protocol):
@@ -103,8 +111,8 @@ class Method(Protocol):
         """Raise ManifestInvalid for what this method can not do."""
         ...
 
-    def bases(self, manifest: Manifest, workspace: Path) -> list[str]:
-        """Return the outside images that the build needs, as written, each once, in order of appearance.
+    def bases(self, manifest: Manifest, workspace: Path) -> list[Image]:
+        """Return the outside images that the build needs, each once with its line, in order of appearance.
 
         Raises MethodRefused when the source can not be read.
         """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagefactory.kernel.reference import ReferenceInvalid, has_transport, parse
 from imagefactory.methods.base import Facts, Finding, MethodRefused, Step
-from imagefactory.methods.dockerfile import ParsedDockerfile
+from imagefactory.methods.dockerfile import Image, ParsedDockerfile
 from imagefactory.methods.dockerfile import parse as parse_dockerfile
 from imagefactory.methods.lint import lint_dockerfile, lint_manifest
 from imagefactory.methods.manifest import MAX_DOCKERFILE_BYTES, Manifest, ManifestInvalid
@@ -32,23 +32,25 @@ class DockerMethod:
                 "platform", f'"{manifest.platform}" can not be built here; use linux/amd64 or linux/arm64.'
             )
 
-    def bases(self, manifest: Manifest, workspace: Path) -> list[str]:
-        """Return the outside images as written, each once.
+    def bases(self, manifest: Manifest, workspace: Path) -> list[Image]:
+        """Return the outside images, each once with its line.
 
         Raises MethodRefused when the Dockerfile can not be read or names a transport in place of an image.
         """
         parsed = self._parsed(manifest, workspace)
         if parsed.problems:
-            raise MethodRefused(parsed.problems[0].message)
+            first = parsed.problems[0]
+            raise MethodRefused(f"{first.message} Correct the Dockerfile.", first.line)
         images = parsed.images(manifest.target)
         for image in images:
             if has_transport(image.reference):
-                raise MethodRefused(f'Line {image.line}: "{image.reference[:80]}" names a transport, not an image.')
+                what = f'"{image.reference[:80]}" names a transport; name an image of a registry.'
+                raise MethodRefused(f"Line {image.line}: {what}", image.line)
             try:
                 parse(image.reference)
             except ReferenceInvalid as error:
-                raise MethodRefused(f"Line {image.line}: {error}") from None
-        return [image.reference for image in images]
+                raise MethodRefused(f"Line {image.line}: {error}", image.line) from None
+        return images
 
     def lint(self, manifest: Manifest, workspace: Path, facts: Facts) -> list[Finding]:
         """Check manifest and Dockerfile."""
@@ -74,6 +76,7 @@ class DockerMethod:
         policy = ["--signature-policy", f"{BUILD}/policy.json"]
         steps = []
         contexts: list[str] = []
+        parsed = self._parsed(manifest, workspace)
         for position, base in enumerate(facts.bases):
             layout = f"{BUILD}/bases/{position}"
             local = _local_name(base.resolved)
@@ -82,7 +85,10 @@ class DockerMethod:
                 # The name that buildah gives to a layout says nothing to a reader of the log: give it the true one.
                 Step("build", [*buildah, "tag", f"localhost{layout}:latest", local], env),
             ]
-            contexts += ["--build-context", f"{base.written}=container-image://{local}"]
+            # buildah 1.28 looks a FROM up by its text in the file, variables and quotes and all, and not by what they
+            # come to: without every spelling it asks the store, and finds there only names that happen to end alike.
+            for text in parsed.spellings(base.written):
+                contexts += ["--build-context", f"{text}=container-image://{local}"]
         bud = [*buildah, "bud", *self._isolation(facts), *policy, "--pull-never", "--format", "oci"]
         bud += ["--identity-label=false", "--tag", BUILT, "--iidfile", f"{BUILD}/out/image-id", *contexts]
         bud += self._choices(manifest, facts)

@@ -70,10 +70,15 @@ class Instruction:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One FROM and what follows it. `base` has its variables filled in; `parent` is set when it is an earlier stage."""
+    """One FROM and what follows it.
+
+    `written` is the image as it stands in the file, `base` the same with its variables filled in; `parent` is set when
+    it is an earlier stage.
+    """
 
     index: int
     name: str
+    written: str
     base: str
     parent: int | None
     start: Instruction
@@ -134,6 +139,11 @@ class ParsedDockerfile:
                 if source != SCRATCH and self.stage(source, before=stage.index) is None:
                     found.setdefault(source, Image(source, line))
         return list(found.values())
+
+    def spellings(self, reference: str) -> list[str]:
+        """Return every text that stands for this outside image in the file: itself, and FROM lines with variables."""
+        written = [s.written for s in self.stages if s.parent is None and s.base == reference]
+        return list(dict.fromkeys([reference, *written]))
 
 
 def _from_sources(stage: Stage) -> Iterator[tuple[str, int]]:
@@ -210,7 +220,7 @@ class _Stages:
                 )
             )
         parent = next((s.index for s in reversed(self.stages) if s.name and s.name.lower() == base.lower()), None)
-        self.stages.append(Stage(len(self.stages), name, base, parent, each, ()))
+        self.stages.append(Stage(len(self.stages), name, written, base, parent, each, ()))
 
     def _close(self) -> None:
         if self.stages:

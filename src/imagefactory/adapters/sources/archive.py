@@ -26,6 +26,7 @@ from imagefactory.adapters.sources.base import (
     SourceUnavailable,
     Tell,
     human_size,
+    too_large,
 )
 
 _CHUNK = 256 * 1024
@@ -94,7 +95,7 @@ def _tar(file: IO[bytes], head: bytes, writer: _Writer) -> None:
             elif entry.isreg():
                 body = tar.extractfile(entry)
                 if body is not None:
-                    writer.file(entry.name, body, executable=bool(entry.mode & 0o111))
+                    writer.file(entry.name, body, executable=bool(entry.mode & 0o111), told=entry.size)
             elif entry.issym():
                 writer.symlink(entry.name, entry.linkname)
             elif entry.islnk():
@@ -122,7 +123,7 @@ def _zip(file: IO[bytes], writer: _Writer) -> None:
                 )
             else:
                 with archive.open(entry) as body:
-                    writer.file(entry.filename, body, executable=bool(mode & 0o111))
+                    writer.file(entry.filename, body, executable=bool(mode & 0o111), told=entry.file_size)
 
 
 class _Writer:
@@ -140,7 +141,10 @@ class _Writer:
         parts = self._parts(name)
         self._parent([*parts, ""])
 
-    def file(self, name: str, body: IO[bytes], *, executable: bool) -> None:
+    def file(self, name: str, body: IO[bytes], *, executable: bool, told: int = 0) -> None:
+        """Write one file; `told` is the size that the archive claims, believed only to stop early."""
+        if self.size + told > self.limits.max_bytes:
+            raise self._too_large(told)
         with self._create(name, 0o755 if executable else 0o644) as out:
             while chunk := body.read(_CHUNK):
                 self.size += len(chunk)
@@ -199,12 +203,9 @@ class _Writer:
         if self.entries > self.limits.max_files:
             raise self._too_large()
 
-    def _too_large(self) -> SourceUnavailable:
-        return SourceUnavailable(
-            Problem.TOO_LARGE,
-            f"The archive unpacks to more than allowed ({human_size(self.limits.max_bytes)} or {self.limits.max_files} "
-            "entries); leave out what the build does not need.",
-        )
+    def _too_large(self, more: int = 0) -> SourceUnavailable:
+        text = too_large(self.size + more, self.entries + bool(more), self.limits, at_least="at least ")
+        return SourceUnavailable(Problem.TOO_LARGE, text)
 
 
 def _strip_single_directory(destination: Path) -> str:

@@ -110,3 +110,12 @@ def human_size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def too_large(size: int, files: int, limits: SourceLimits, *, at_least: str = "") -> str:
+    """Return the sentence about a source of this many bytes and files, of which there may be more (`at_least`)."""
+    return (
+        f"The source holds {at_least}{human_size(size)} in {files:,} file{'' if files == 1 else 's'}, and at most "
+        f"{human_size(limits.max_bytes)} and {limits.max_files:,} files are allowed. Take out what the build does not need (a .dockerignore comes too late: it "
+        "is read after the source was fetched), or ask the operator to raise IMAGEFACTORY_MAX_CONTEXT_MIB."
+    )

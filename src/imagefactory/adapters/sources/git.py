@@ -21,6 +21,7 @@ from imagefactory.adapters.sources.base import (
     SourceUnavailable,
     Tell,
     human_size,
+    too_large,
 )
 from imagefactory.adapters.sources.git_errors import sentence
 from imagefactory.adapters.sources.git_process import Git, GitFailed
@@ -117,12 +118,8 @@ class GitRepositories:
             match = _TREE_LINE.match(line)
             if match and match["kind"] == b"blob":
                 size, files = size + int(match["size"]), files + 1
-            if size > self.limits.max_bytes or files > self.limits.max_files:
-                raise SourceUnavailable(
-                    Problem.TOO_LARGE,
-                    f"The source is larger than allowed ({human_size(self.limits.max_bytes)} or {self.limits.max_files} "
-                    "files); take large files out of the repository.",
-                )
+        if size > self.limits.max_bytes or files > self.limits.max_files:
+            raise SourceUnavailable(Problem.TOO_LARGE, too_large(size, files, self.limits))
         return size, files
 
     @contextlib.contextmanager

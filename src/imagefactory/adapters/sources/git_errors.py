@@ -33,6 +33,10 @@ def sentence(stderr: str, address: Address, *, has_credential: bool) -> SourceUn
     # The address says nothing about the cause: a repository may be called "tls" or "not-found".
     said = stderr.lower().replace(address.url.lower(), "")
     where = address.url
+    if "no space left" in said or "disk quota exceeded" in said:
+        return SourceUnavailable(
+            Problem.FAILED, f"The disk of the build host is full, so {where} could not be read; ask the operator."
+        )
     if "host key verification failed" in said:
         return SourceUnavailable(
             Problem.UNREACHABLE,

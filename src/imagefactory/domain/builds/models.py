@@ -39,6 +39,8 @@ class Build(Entity):
     status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in BuildStatus])
     method = models.CharField(max_length=20)
     manifest = models.JSONField()
+    # Which of the manifest's fields were asked for, and which came from the project; null: all were asked for.
+    origins = models.JSONField(null=True)
     # The project's source at the time of submission, so that a later change of settings does not change this build.
     source = models.JSONField(default=dict)
     queue = models.CharField(max_length=12, default=Queue.INTERACTIVE, choices=[(q.value, q.value) for q in Queue])

@@ -213,6 +213,11 @@ def person(user_id: uuid.UUID) -> Person | None:
     return Person(user.id, user.name, user.email, user.time_zone) if user else None
 
 
+def person_by_email(email: str) -> Person | None:
+    user = User.objects.filter(email=email).first()
+    return Person(user.id, user.name, user.email, user.time_zone) if user else None
+
+
 def tenant_name(tenant_id: uuid.UUID) -> str:
     return Tenant.objects.values_list("name", flat=True).get(id=tenant_id)
 

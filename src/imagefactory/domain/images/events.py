@@ -18,3 +18,12 @@ class ImagePublished(Event):
     tags: list[str]
     size_bytes: int
     origin: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageRemoved(Event):
+    type: ClassVar[str] = "image.removed"
+    project_id: uuid.UUID
+    repository: str
+    digest: str
+    tags: list[str]

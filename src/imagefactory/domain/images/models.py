@@ -47,6 +47,8 @@ class ImageVersion(Entity):
     origin = models.JSONField(default=dict)
     pushed_by_name = models.CharField(max_length=200)
     pushed_at = models.DateTimeField()
+    # When the registry stopped having it; the record of where it came from stays.
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "digest"], name="images_digest_once")]

@@ -53,7 +53,7 @@ class ImageView:
 def _versions(
     repository_ids: Sequence[uuid.UUID], *, newest_only: bool, limit: int
 ) -> dict[uuid.UUID, list[VersionView]]:
-    rows = ImageVersion.objects.filter(repository_id__in=repository_ids)
+    rows = ImageVersion.objects.filter(repository_id__in=repository_ids, removed_at=None)
     if newest_only:
         rows = rows.order_by("repository_id", "-pushed_at", "-id").distinct("repository_id")
     else:

@@ -94,6 +94,12 @@ def get_project(actor: Actor, key: str | uuid.UUID) -> ProjectView:
     return view(found)
 
 
+def project_at(tenant_slug: str, slug: str) -> ProjectView | None:
+    """Return the project with this address, for what comes from the registry and not from a person."""
+    found = Project.objects.filter(tenant__slug=tenant_slug, slug=slug, deleted_at=None).first()
+    return view(found) if found else None
+
+
 def list_projects(
     actor: Actor, *, search: str = "", archived: bool = False, after: str = "", limit: int = 50
 ) -> tuple[list[ProjectView], str]:

@@ -7,6 +7,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -64,11 +66,11 @@ def ensure_base_images(settings: Settings, wanted: Iterable[Reference], progress
     """
     for base in wanted:
         tag = base.tag or "latest"
-        if _is_there(settings, base.repository, tag):
+        if is_there(settings, base.repository, tag):
             progress(f"Base image {base.repository}:{tag} is in the registry.")
         elif recipe := RECIPES.get(f"{base.repository}:{tag}"):
-            progress(f"Making base image {base.repository}:{tag} of Debian packages, once; that takes a minute.")
-            digest = _make(settings, recipe, base.repository, tag)
+            progress(f"Making base image {base.repository}:{tag} of Debian packages, once; that takes some minutes.")
+            digest = _make(settings, recipe, base.repository, tag, progress)
             progress(f"Base image {base.repository}:{tag} is {digest}")
 
 
@@ -84,7 +86,11 @@ def _grant(settings: Settings, repository: str, actions: list[str]) -> str:
         ) from None
 
 
-def _is_there(settings: Settings, repository: str, tag: str) -> bool:
+def is_there(settings: Settings, repository: str, reference: str) -> bool:
+    """Return whether the registry has this tag or digest, looked up with the installation's own key.
+
+    Raises ApiFailure.
+    """
     accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
     scope = {"service": SERVICE, "scope": f"repository:{repository}:pull"}
     try:
@@ -92,20 +98,23 @@ def _is_there(settings: Settings, repository: str, tag: str) -> bool:
             auth = ("demo", _grant(settings, repository, ["pull"]))
             token = http.get("/registry/token", params=scope, auth=auth).raise_for_status().json()["token"]
             headers = {"Authorization": f"Bearer {token}", "Accept": accept}
-            status = http.head(f"/v2/{repository}/manifests/{tag}", headers=headers).status_code
+            status = http.head(f"/v2/{repository}/manifests/{reference}", headers=headers).status_code
     except (httpx.HTTPError, ValueError, KeyError) as error:
         text = f"The registry at {settings.public_url} does not answer ({error}). See `imagefactory status`."
         raise ApiFailure(text, UNREACHABLE) from None
     if status not in {200, 404}:
-        raise ApiFailure(f"The registry answered {status} for {repository}:{tag}. Look into its log.", UNREACHABLE)
+        raise ApiFailure(
+            f"The registry answered {status} for {repository}, {reference}. Look into its log.", UNREACHABLE
+        )
     return status == httpx.codes.OK
 
 
-def _make(settings: Settings, recipe: Recipe, repository: str, tag: str) -> str:
+def _make(settings: Settings, recipe: Recipe, repository: str, tag: str, progress: Callable[[str], None]) -> str:
     place = Path(tempfile.mkdtemp(prefix="if-base-"))
     try:
         tar, image = place / "root.tar", place / "image"
-        _bootstrap(recipe, tar)
+        _bootstrap(recipe, tar, progress)
+        progress(f"        packing {tar.stat().st_size / 1_048_576:.0f} MiB and storing them in the registry")
         config = {
             "Cmd": list(recipe.command),
             "Env": [_PATH],
@@ -125,7 +134,7 @@ def _make(settings: Settings, recipe: Recipe, repository: str, tag: str) -> str:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _bootstrap(recipe: Recipe, tar: Path) -> None:
+def _bootstrap(recipe: Recipe, tar: Path, progress: Callable[[str], None]) -> None:
     """Let mmdebstrap write a root file system of this machine's own Debian release and package sources.
 
     Raises ApiFailure.
@@ -135,22 +144,48 @@ def _bootstrap(recipe: Recipe, tar: Path) -> None:
     mirrors = [str(s) for s in sources if s.is_file() and s.stat().st_size]
     links = [f'--customize-hook=ln -sf {target} "$1{name}"' for target, name in recipe.links]
     argv = [
-        "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(recipe.packages)}",
+        "mmdebstrap", "--variant=minbase", f"--include={','.join(recipe.packages)}",
         '--aptopt=Acquire::Retries "3"', "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-exclude=/usr/share/man/*", *links, recipe.suite, str(tar), *mirrors,
     ]  # fmt: skip
     try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
-            stdin=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH},
-        )  # fmt: skip
+        code, said = _told(argv, progress)
     except FileNotFoundError:
         raise ApiFailure("mmdebstrap is not installed. `imagefactory doctor` says how.") from None
-    except subprocess.TimeoutExpired:
-        raise ApiFailure(f"Making the base image took longer than {_SECONDS} seconds and was stopped.") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise ApiFailure(f"mmdebstrap could not make the base image: {said[-1][-300:]}")
+    if code is None:
+        raise ApiFailure(f"Making the base image took longer than {_SECONDS} seconds and was stopped.")
+    if code:
+        raise ApiFailure(f"mmdebstrap could not make the base image: {said[-300:] or 'no reason given'}")
+
+
+def _told(argv: list[str], progress: Callable[[str], None]) -> tuple[int | None, str]:
+    """Run mmdebstrap, pass on what it is at with the seconds so far, and return its exit status and last words.
+
+    The status is None when it took too long.
+    """
+    start, late, last = time.monotonic(), threading.Event(), ""
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+        env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}, start_new_session=True,
+    ) as running:  # fmt: skip
+
+        def stop() -> None:
+            late.set()
+            running.terminate()  # it removes its own temporary directory
+
+        limit = threading.Timer(_SECONDS, stop)
+        limit.start()
+        try:
+            for line in running.stderr or ():
+                last = line.strip() or last
+                if line.startswith("I: "):
+                    progress(f"{time.monotonic() - start:6.0f} s {line.removeprefix('I: ').strip()[:100]}")
+        except BaseException:
+            running.terminate()
+            raise
+        finally:
+            limit.cancel()
+    return (None if late.is_set() else running.returncode), last
 
 
 def _check_release(recipe: Recipe) -> None:

@@ -1,8 +1,9 @@
-"""`imagefactory demo`: a first build through the public API, pulled back and compared by its digest."""
+"""`imagefactory demo`: a first build through the public API, pulled back, compared by its digest, and run."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import secrets
@@ -11,12 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import httpx
 import typer
 
 import imagefactory
 from imagefactory.adapters.registries import skopeo
-from imagefactory.entry.cli import credentials
-from imagefactory.entry.cli.bases import bases_of, ensure_base_images
+from imagefactory.entry.cli import credentials, run_image
+from imagefactory.entry.cli.bases import bases_of, ensure_base_images, is_there
 from imagefactory.entry.cli.client import CONFLICT, NOT_FOUND, REFUSED, USAGE, ApiFailure, Client, told
 from imagefactory.entry.cli.follow import EXIT, LogPrinter, follow, verdict
 from imagefactory.entry.cli.projects import project_path
@@ -115,18 +117,28 @@ def submit(client: Client, project: str, archive: bytes) -> dict[str, Any]:
     return build
 
 
-def pull_back(settings: Settings, image: dict[str, Any], key: str) -> str:
-    """Pull the image by its digest into a directory that is thrown away, and return the digest of what came.
+def built_before(settings: Settings, client: Client, project: str, archive: bytes) -> dict[str, Any] | None:
+    """Return the newest build that succeeded, when it was of these very bytes and its image is still there."""
+    found = client.get("/builds", project=project, status="succeeded", limit=1)["items"]
+    if not found:
+        return None
+    build: dict[str, Any] = client.get(f"/builds/{found[0]['id']}")
+    same = build["manifest"]["source"].get("blob") == f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    image = build["image"]
+    return build if same and image and is_there(settings, image["path"], image["digest"]) else None
+
+
+def pull_back(settings: Settings, image: dict[str, Any], key: str, layout: Path) -> str:
+    """Pull the image by its digest into the OCI layout `layout`, and return the digest of what came.
 
     Raises ApiFailure.
     """
     reference = f"{image['reference']}@{image['digest']}"
     tls = settings.public_url.startswith("https://")
-    with tempfile.TemporaryDirectory(prefix="if-demo-") as place:
-        try:
-            return skopeo.pull(reference, settings.host, Path(place) / "image", password=key, tls=tls, seconds=600)
-        except skopeo.CopyFailed as error:
-            raise ApiFailure(f"The image was built, but could not be pulled: {error}") from None
+    try:
+        return skopeo.pull(reference, settings.host, layout, password=key, tls=tls, seconds=600)
+    except skopeo.CopyFailed as error:
+        raise ApiFailure(f"The image was built, but could not be pulled: {error}") from None
 
 
 def _key(client: Client) -> tuple[str, str]:
@@ -143,8 +155,9 @@ def _key(client: Client) -> tuple[str, str]:
 def demo(
     *,
     example: Annotated[Path | None, typer.Option(help="Directory to build; else examples/hello-web.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Build again, also when nothing changed since the last build.")] = False,
 ) -> None:
-    """Build the example on the running factory, pull the image back and compare its digest."""
+    """Build the example on the running factory, pull the image back, compare its digest and ask it for its page."""
     settings = env.get()
     directory = example or Path(imagefactory.__file__).resolve().parents[2] / "examples" / _NAME
     archive = pack(directory)
@@ -152,7 +165,22 @@ def demo(
     say(f"Signed in at {settings.public_url} as {EMAIL}.")
     dockerfile = (directory / "Dockerfile").read_text()
     ensure_base_images(settings, bases_of(dockerfile, settings.host), say)
-    build = submit(client, ensure_project(client), archive)
+    project = ensure_project(client)
+    done = None if rebuild else built_before(settings, client, project, archive)
+    if done is not None:
+        say(f"Nothing changed since build {done['number']}: not built again. `imagefactory demo --rebuild` does.")
+    else:
+        done = _build(client, project, archive)
+    with tempfile.TemporaryDirectory(prefix="if-demo-") as place:
+        layout = Path(place) / "image"
+        _compare(settings, client, done, layout)
+        _run(done["image"], layout)
+    say(f"Build page: {done['url']}")
+    say(f"Sign in:    {settings.public_url}/login  {EMAIL}  {password}")
+
+
+def _build(client: Client, project: str, archive: bytes) -> dict[str, Any]:
+    build = submit(client, project, archive)
     say(f"Build {build['number']}: {build['url']}")
     try:
         done = follow(client, build["id"], LogPrinter(), say)
@@ -162,18 +190,36 @@ def demo(
     say(verdict(done))
     if done["status"] != "succeeded":
         raise typer.Exit(EXIT[done["status"]])
-    _compare(settings, client, done)
-    say(f"Build page: {done['url']}")
-    say(f"Sign in:    {settings.public_url}/login  {EMAIL}  {password}")
+    return done
 
 
-def _compare(settings: Settings, client: Client, build: dict[str, Any]) -> None:
+def _compare(settings: Settings, client: Client, build: dict[str, Any], layout: Path) -> None:
     key_id, key = _key(client)
     try:
         say("Pulling the image back by its digest.")
-        came, recorded = pull_back(settings, build["image"], key), build["image"]["digest"]
+        came, recorded = pull_back(settings, build["image"], key, layout), build["image"]["digest"]
     finally:
         client.call("DELETE", f"/api-keys/{key_id}")
     if came != recorded:
         raise ApiFailure(f"The pulled image has digest {came}, but the build recorded {recorded}.", CONFLICT)
     say(f"Digest:     {came} (pulled and recorded are equal)")
+
+
+def _run(image: dict[str, Any], layout: Path) -> None:
+    """Run what was pulled and ask it for its page; where the machine does not allow that, say so and how it goes.
+
+    Raises ApiFailure when it ran and did not answer well.
+    """
+    try:
+        answer = run_image.ask(layout, say)
+    except run_image.NotRun as why:
+        complain(f"The image was pulled and not run: {why}.")
+        say(
+            f"Run it where there is Docker or Podman: docker run --rm -p 8080:8080 {image['reference']}@{image['digest']}"
+        )
+        return
+    except run_image.NoAnswer as error:
+        raise ApiFailure(str(error), CONFLICT) from None
+    if answer.status != httpx.codes.OK:
+        raise ApiFailure(f"The image ran and answered {answer.status} for its page: {answer.first_line}", CONFLICT)
+    say(f"Answer:     {answer.status} {answer.first_line} (from the running image)")

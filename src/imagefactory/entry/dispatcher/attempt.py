@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from imagefactory.adapters.logs.base import LogStore
-from imagefactory.adapters.logs.masking import Masker
+from imagefactory.adapters.logs.masking import MIN_LENGTH, Masker
 from imagefactory.adapters.logs.notify import LogNotifier
+from imagefactory.adapters.sources.base import Fetched
 from imagefactory.domain.builds.errors import LeaseLost
 from imagefactory.domain.builds.queue import Claim
 from imagefactory.domain.builds.services import execution
@@ -24,41 +24,26 @@ from imagefactory.domain.builds.services.dry_run import image_path
 from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.builds.states import BuildStatus, StageStatus
 from imagefactory.domain.identity.selectors import tenant_slug
-from imagefactory.domain.projects.selectors import get_project, open_build_secrets
+from imagefactory.domain.projects.selectors import ProjectView, get_project, open_build_secrets
 from imagefactory.domain.projects.services import mark_credentials_used
-from imagefactory.entry.dispatcher.failing import Cancelled, NotDispatched, StageFailed
+from imagefactory.entry.dispatcher.effective import effective_manifest
+from imagefactory.entry.dispatcher.failing import Cancelled, NotDispatched, StageFailed, room
 from imagefactory.entry.dispatcher.fetching import fetch_bases, fetch_source
 from imagefactory.entry.dispatcher.log_writer import LogWriter
 from imagefactory.entry.dispatcher.publishing import publish
+from imagefactory.entry.dispatcher.running import follow, plan_of
 from imagefactory.entry.dispatcher.usage import UsageRecorder
-from imagefactory.executors.base import (
-    Command,
-    End,
-    Executor,
-    ExecutorUnavailable,
-    Exited,
-    Finished,
-    Limits,
-    Output,
-    Plan,
-    PlanRefused,
-    Run,
-    Started,
-    Usage,
-)
+from imagefactory.executors.base import End, Executor, ExecutorUnavailable, PlanRefused, Run
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
-from imagefactory.methods.base import Facts, Method, MethodRefused, ProgressReader, Step
+from imagefactory.methods.base import Base, Facts, Method, MethodRefused, ProgressReader, Step
 from imagefactory.methods.manifest import Manifest, ManifestInvalid, parse_manifest
 from imagefactory.methods.registry import method_for
+from imagefactory.methods.repository_file import FILE_NAME, REPOSITORY
 
 log = logging.getLogger(__name__)
 STAGES = ("fetch", "lint", "build", "publish")
-_END_CODES = {
-    End.TIMED_OUT: "timed_out", End.OUT_OF_MEMORY: "out_of_memory", End.OUT_OF_DISK: "out_of_disk",
-    End.OUT_OF_PIDS: "out_of_processes",
-}  # fmt: skip
 
 
 class Attempt:
@@ -74,6 +59,7 @@ class Attempt:
         self._place: Path | None = None
         self._usage = UsageRecorder(claim)
         self._stage = ""
+        self._facts: dict[str, Any] = {}
 
     @property
     def id(self) -> str:
@@ -95,8 +81,8 @@ class Attempt:
         writer: LogWriter | None = None
         try:
             work = execution.get_work(self.claim)
-            secrets = self._secrets(work)
-            writer = LogWriter(self._store, self._notifier, self.id, Masker(secrets.values()))
+            secrets = open_build_secrets(self.claim.project_id)
+            writer = LogWriter(self._store, self._notifier, self.id, Masker(_to_mask(work, secrets)))
             self._perform(work, secrets, writer)
         except LeaseLost:
             log.warning("lost the lease of build #%s, attempt %s", self.claim.number, self.claim.attempt)
@@ -112,10 +98,6 @@ class Attempt:
             if writer is not None:
                 writer.finish()
             self._clean()
-
-    def _secrets(self, work: Work) -> dict[str, str]:
-        wanted = set(work.manifest.get("secrets") or ())
-        return {n: v for n, v in open_build_secrets(self.claim.project_id).items() if n in wanted}
 
     def _perform(self, work: Work, secrets: Mapping[str, str], writer: LogWriter) -> None:
         try:
@@ -191,51 +173,71 @@ class Attempt:
         settings, claim = self._settings, self.claim
         slug = tenant_slug(claim.tenant_id)
         try:
-            manifest = parse_manifest(work.manifest)
-            method = method_for(manifest)
+            asked = parse_manifest(work.manifest)
+            method = method_for(asked)
             project = get_project(actors.system("dispatcher"), claim.project_id)
         except (ManifestInvalid, FactoryError) as error:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
-        workspace = self._place = self._workspace(manifest)
+        workspace = self._place = self._workspace(asked)
         with self._in_stage("fetch", writer):
-            fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
-            if fetched.commit:
-                execution.set_commit(claim, commit=fetched.commit, message=fetched.message)
-                writer.note(f"Commit {fetched.commit[:12]}: {fetched.message}")
-            writer.note(f"Source: {fetched.files:,} files, {fetched.size_bytes / 1_048_576:.1f} MiB")
-            try:
-                written = method.bases(manifest, workspace)
-            except MethodRefused as error:
-                raise StageFailed(Failure("dockerfile_invalid", "fetch", str(error))) from None
-            self._check()
-            bases = fetch_bases(written, work, slug, workspace, settings)
-            for base in bases:
-                writer.note(f"Base {base.written} is {base.digest}")
-            execution.set_facts(
-                claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit}
-            )
+            fetched = self._fetch_source(work, asked, workspace, writer)
+            manifest = self._effective(work, asked, project, workspace, fetched, writer)
+            bases = self._fetch_bases(work, manifest, method, slug, workspace, writer)
+        used = {name: value for name, value in secrets.items() if name in manifest.secrets}
         facts = Facts(
             network=manifest.network or settings.build_network, bases=bases, commit=fetched.commit,
-            commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
+            commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(used),
         )  # fmt: skip
         with self._in_stage("lint", writer):
             self._lint(method, manifest, workspace, facts, writer)
         with self._in_stage("build", writer):
-            _write_secrets(workspace, secrets)
-            mark_credentials_used(claim.project_id, sorted(secrets))
-            method.prepare(manifest, workspace)
-            self._build(
-                method.plan(manifest, workspace, facts),
-                manifest,
-                workspace,
-                method.progress(manifest, workspace),
-                writer,
-            )
+            with room(workspace, "build", "What the build starts from"):
+                _write_secrets(workspace, used)
+                method.prepare(manifest, workspace)
+            mark_credentials_used(claim.project_id, sorted(used))
+            progress = method.progress(manifest, workspace)
+            self._build(method.plan(manifest, workspace, facts), manifest, workspace, progress, writer)
         with self._in_stage("publish", writer):
             path = image_path(slug, project.slug, manifest.image)
-            return publish(
-                claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit, self._pause
-            )
+            return publish(claim, work, manifest, path, workspace, used, writer, settings, fetched.commit, self._pause)
+
+    def _fetch_source(self, work: Work, asked: Manifest, workspace: Path, writer: LogWriter) -> Fetched:
+        fetched = fetch_source(work, asked, self.claim.project_id, workspace, self._settings, writer.note)
+        if fetched.commit:
+            execution.set_commit(self.claim, commit=fetched.commit, message=fetched.message)
+            writer.note(f"Commit {fetched.commit[:12]}: {fetched.message}")
+        writer.note(f"Source: {fetched.files:,} files, {fetched.size_bytes / 1_048_576:.1f} MiB")
+        self._check()
+        return fetched
+
+    def _effective(
+        self, work: Work, asked: Manifest, project: ProjectView, workspace: Path, fetched: Fetched, writer: LogWriter
+    ) -> Manifest:
+        found, has_file = effective_manifest(work, asked, project, workspace, self._settings)
+        if has_file:
+            used = sorted(name for name, origin in found.origins.items() if origin == REPOSITORY)
+            writer.note(f"{FILE_NAME} sets {', '.join(used) or 'nothing that was not asked for otherwise'}")
+        document = found.manifest.document()
+        del document["source"]  # the build's own record holds it, with files that may be large
+        self._facts |= {"manifest": document, "origins": dict(found.origins), "commit": fetched.commit}
+        execution.set_facts(self.claim, facts=self._facts)
+        return found.manifest
+
+    def _fetch_bases(
+        self, work: Work, manifest: Manifest, method: Method, tenant: str, workspace: Path, writer: LogWriter
+    ) -> list[Base]:
+        try:
+            wanted = method.bases(manifest, workspace)
+        except MethodRefused as error:
+            failure = Failure("dockerfile_invalid", "fetch", str(error), dockerfile_line=error.line)
+            raise StageFailed(failure) from None
+        self._check()
+        bases = fetch_bases(wanted, work, tenant, workspace, self._settings)
+        for base in bases:
+            writer.note(f"Base {base.written} is {base.digest}")
+        self._facts |= {"bases": [dataclasses.asdict(b) for b in bases]}
+        execution.set_facts(self.claim, facts=self._facts)
+        return bases
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)
@@ -249,12 +251,14 @@ class Attempt:
     def _lint(self, method: Method, manifest: Manifest, workspace: Path, facts: Facts, writer: LogWriter) -> None:
         findings = method.lint(manifest, workspace, facts)
         for f in findings:
-            writer.note(f"{f.level.upper()}{f' line {f.line}' if f.line else ''}: {f.message} [{f.rule}]")
+            text = f.message.removeprefix(f"Line {f.line}: ")
+            writer.note(f"{f.level.upper()}{f' line {f.line}' if f.line else ''}: {text} [{f.rule}]")
         errors = [f for f in findings if f.level == "error"]
         if errors:
             first = errors[0]
+            message = first.message.removeprefix(f"Line {first.line}: ")
             where = f"Line {first.line} of the Dockerfile: " if first.line else ""
-            raise StageFailed(Failure("dockerfile_invalid", "lint", where + first.message))
+            raise StageFailed(Failure("dockerfile_invalid", "lint", where + message, dockerfile_line=first.line or 0))
         if not findings:
             writer.note("No complaints.")
 
@@ -266,16 +270,7 @@ class Attempt:
         progress: ProgressReader,
         writer: LogWriter,
     ) -> None:
-        s, limits = self._settings, manifest.limits
-        plan = Plan(
-            self.id, workspace, [Command(x.stage, x.argv, x.env, x.cwd) for x in steps],
-            Limits(
-                min(limits.cpu or s.build_cpus, s.build_cpus), min(limits.memory_mib or s.build_memory_mib, s.build_memory_mib),
-                min(limits.disk_mib or s.build_disk_mib, s.build_disk_mib), s.build_pids,
-                min(manifest.timeout_seconds or s.build_timeout_seconds, s.build_timeout_seconds),
-            ),
-            manifest.network or s.build_network,
-        )  # fmt: skip
+        plan = plan_of(self.id, workspace, steps, manifest, self._settings)
         try:
             self._run = self._executor.start(plan)
         except ExecutorUnavailable as error:
@@ -285,48 +280,25 @@ class Attempt:
         execution.set_facts(self.claim, isolation=dataclasses.asdict(self._run.isolation))
         if self._cancelled.is_set():
             self._run.cancel()
-        self._end_of_run(*self._follow(self._run, progress, writer))
-
-    def _follow(self, run: Run, progress: ProgressReader, writer: LogWriter) -> tuple[Finished, int | None]:
-        exit_code, last_tick = None, time.monotonic()
-        end = Finished(End.LOST, "The executor ended without saying how.")
-        for event in run.events():
-            match event:
-                case Output(stream=stream, data=data):
-                    for line in writer.feed(stream, data):
-                        if line.stream == "out" and (p := progress.read(line.text)) is not None:
-                            execution.set_progress(self.claim, p.current, p.total, "build", p.text)
-                case Usage():
-                    self._usage.add(event)
-                case Exited(exit_code=code):
-                    exit_code = code
-                case Finished():
-                    end = event
-                case Started():
-                    pass
-            if time.monotonic() - last_tick > 0.3:
-                last_tick = time.monotonic()
-                writer.tick()
-        return end, exit_code
-
-    def _end_of_run(self, end: Finished, exit_code: int | None) -> None:
-        if end.end is End.SUCCEEDED:
-            return
-        if self._cancelled.is_set() or end.end is End.CANCELLED:
+        seen = follow(self._run, progress, writer, self.claim, self._usage)
+        if seen.end is End.CANCELLED or (self._cancelled.is_set() and seen.end is not End.SUCCEEDED):
             raise Cancelled
-        if end.end is End.LOST:
-            raise NotDispatched(end.reason)
-        code = _END_CODES.get(end.end, "step_failed")
-        message = end.reason
-        if code == "step_failed":
-            message = f"A step of the Dockerfile ended with exit code {exit_code}. The lines above say why."
-        raise StageFailed(Failure(code, "build", message, exit_code=exit_code))
+        if seen.end is End.LOST:
+            raise NotDispatched(seen.reason)
+        if seen.end is not End.SUCCEEDED:
+            raise StageFailed(seen.failure())
 
     def _clean(self) -> None:
         try:
             self._executor.cleanup(self.id)
         except ExecutorUnavailable as error:
             log.warning("cleanup of %s waits for the helper: %s", self.id, error)
+
+
+def _to_mask(work: Work, secrets: Mapping[str, str]) -> list[str]:
+    """Return the values that never stand in the log: those asked for, and those that the source's own file may name."""
+    asked = set(work.manifest.get("secrets") or ())
+    return [value for name, value in secrets.items() if name in asked or len(value.strip()) >= MIN_LENGTH]
 
 
 def _labels(commit: str, work: Work) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import uuid
 from pathlib import Path
@@ -12,23 +13,36 @@ from imagefactory.adapters.blobs.files import FileBlobs
 from imagefactory.adapters.registries.skopeo import CopyFailed, pull
 from imagefactory.adapters.sources.addresses import AddressPolicy
 from imagefactory.adapters.sources.archive import unpack
-from imagefactory.adapters.sources.base import Credential, Fetched, SourceLimits, SourceUnavailable, Tell
+from imagefactory.adapters.sources.base import (
+    Credential,
+    Fetched,
+    Problem,
+    SourceLimits,
+    SourceUnavailable,
+    Tell,
+)
 from imagefactory.adapters.sources.git import GitRepositories
 from imagefactory.adapters.sources.inline import write_inline
 from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.identity.selectors import actor_for_user
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import open_credential
-from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed
+from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed, room
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
 from imagefactory.kernel.reference import Reference, parse
 from imagefactory.methods.base import Base
+from imagefactory.methods.dockerfile import Image
 from imagefactory.methods.manifest import Manifest
 
 _STAGE = "fetch"
+# Address and credential stand in the project's settings, which not everyone who builds may change.
+_WHO = {
+    Problem.NOT_ALLOWED: "admin", Problem.UNREACHABLE: "admin", Problem.AUTH_REFUSED: "admin",
+    Problem.REPOSITORY_NOT_FOUND: "admin", Problem.FAILED: "operator",
+}  # fmt: skip
 
 
 def repositories(settings: Settings) -> GitRepositories:
@@ -65,15 +79,11 @@ def fetch_source(
     target = workspace / "context"
     target.mkdir()
     try:
-        if manifest.source.kind == "inline":
-            return write_inline(manifest.source.files, target)
-        if manifest.source.kind == "archive":
-            path = FileBlobs(settings.data_dir / "blobs").path(manifest.source.blob)
-            return unpack(path, target, _limits(settings), tell)
-        credential = project_credential(project_id, str(work.source.get("credential_id", "")))
-        return repositories(settings).fetch(str(work.source["url"]), work.ref, target, credential=credential, tell=tell)
+        with room(workspace, _STAGE, "The source"):
+            return _fetch(work, manifest, project_id, target, settings, tell)
     except SourceUnavailable as error:
-        raise StageFailed(Failure(f"source_{error.problem}", _STAGE, str(error))) from None
+        who = _WHO.get(error.problem, "you")
+        raise StageFailed(Failure(f"source_{error.problem}", _STAGE, str(error), who)) from None
     except BlobNotFound:
         message = "The uploaded archive is no longer kept. Upload it again and rerun."
         raise StageFailed(Failure("source_invalid_archive", _STAGE, message)) from None
@@ -81,27 +91,41 @@ def fetch_source(
         raise StageFailed(Failure(error.code, _STAGE, error.message, "admin")) from None
 
 
-def fetch_bases(written: list[str], work: Work, tenant: str, workspace: Path, settings: Settings) -> list[Base]:
+def _fetch(
+    work: Work, manifest: Manifest, project_id: uuid.UUID, target: Path, settings: Settings, tell: Tell
+) -> Fetched:
+    if manifest.source.kind == "inline":
+        return write_inline(manifest.source.files, target)
+    if manifest.source.kind == "archive":
+        path = FileBlobs(settings.data_dir / "blobs").path(manifest.source.blob)
+        return unpack(path, target, _limits(settings), tell)
+    credential = project_credential(project_id, str(work.source.get("credential_id", "")))
+    return repositories(settings).fetch(str(work.source["url"]), work.ref, target, credential=credential, tell=tell)
+
+
+def fetch_bases(wanted: list[Image], work: Work, tenant: str, workspace: Path, settings: Settings) -> list[Base]:
     """Copy each base image into the workspace, as the person who started the build may pull it, and return them.
 
     Raises StageFailed, NotDispatched when the factory's own registry is away.
     """
     bases = []
-    for position, text in enumerate(written):
+    for position, image in enumerate(wanted):
         layout = workspace / "bases" / str(position)
         layout.parent.mkdir(exist_ok=True)
-        candidates = parse(text).candidates(settings.host)
+        candidates = parse(image.reference).candidates(settings.host)
         for reference in candidates:
             last = reference is candidates[-1]
-            digest = _fetch_base(text, reference, work, tenant, layout, settings, last=last)
+            # A digest says it all, and skopeo takes a tag beside it for a mistake.
+            exact = dataclasses.replace(reference, tag=None) if reference.pinned else reference
+            digest = _fetch_base(image, exact, work, tenant, layout, settings, last=last)
             if digest is not None:
-                bases.append(Base(text, str(reference), digest))
+                bases.append(Base(image.reference, str(exact), digest))
                 break
     return bases
 
 
 def _fetch_base(
-    text: str, reference: Reference, work: Work, tenant: str, layout: Path, settings: Settings, *, last: bool
+    image: Image, reference: Reference, work: Work, tenant: str, layout: Path, settings: Settings, *, last: bool
 ) -> str | None:
     """Copy one image and return its digest; None when it is not there and another place is left to look.
 
@@ -111,30 +135,35 @@ def _fetch_base(
     if ours:
         if "pull" not in _rights(work, tenant, reference.repository):
             if last:
-                raise StageFailed(_unknown(text))
+                raise StageFailed(_unknown(image))
             return None
         password = issuer().issue_grant("dispatcher", reference.repository, ["pull"])
     tls = not ours or settings.public_url.startswith("https://")
     try:
-        return pull(str(reference), reference.host, layout, password=password, tls=tls, seconds=900)
+        with room(layout.parent, _STAGE, f"Base image {image.reference}"):
+            return pull(str(reference), reference.host, layout, password=password, tls=tls, seconds=900)
     except CopyFailed as error:
         if error.code == "unknown_image" or (ours and error.code == "denied"):
             if last:
-                raise StageFailed(_unknown(text)) from None
+                raise StageFailed(_unknown(image)) from None
             shutil.rmtree(layout, ignore_errors=True)
             return None
         if ours and error.code == "unreachable":
-            raise NotDispatched(f"The factory's own registry does not answer, which holds the base {text}.") from None
+            raise NotDispatched(
+                f"The factory's own registry does not answer, which holds the base {image.reference}."
+            ) from None
         code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
-        raise StageFailed(Failure(code, _STAGE, f"Base image {text}: {error}")) from None
+        who = "operator" if ours or code == "base_failed" else "you"
+        message = f"Line {image.line} of the Dockerfile: base image {image.reference}: {error}"
+        raise StageFailed(Failure(code, _STAGE, message, who, dockerfile_line=image.line)) from None
 
 
-def _unknown(text: str) -> Failure:
-    return Failure(
-        "unknown_base_image",
-        _STAGE,
-        f"There is no base image {text}, or you may not pull it. Check the FROM line.",
+def _unknown(image: Image) -> Failure:
+    message = (
+        f"Line {image.line} of the Dockerfile: there is no base image {image.reference}, or you may not pull it. "
+        "Check its name and tag; build or push it first if it is your own."
     )
+    return Failure("unknown_base_image", _STAGE, message, dockerfile_line=image.line)
 
 
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from imagefactory.adapters.registries.events import shared_secret
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
 
 SERVICE = "imagefactory-registry"
 ISSUER = "imagefactory"
+# Replaced by the script's own loopback address when it starts.
+EVENTS = "http://events.invalid"
 
 
 def argv(site: Site) -> list[str]:
     """Return the registry's command. A missing program is named with its remedy by the checks of `up`."""
-    program = shutil.which("docker-registry", path="/usr/local/bin:/usr/bin:/bin")
-    return [program or "/usr/bin/docker-registry", "serve", str(site.run / "registry.yml")]
+    program = shutil.which("docker-registry", path="/usr/local/bin:/usr/bin:/bin") or "/usr/bin/docker-registry"
+    # The registry can send its events over TCP only, and web listens on a socket: a small script stands between.
+    script = Path(__file__).with_name("registry_with_events.py")
+    return [
+        sys.executable, "-I", "-S", str(script), str(site.run / "registry.yml"), str(site.run / "web.sock"),
+        program, "serve",
+    ]  # fmt: skip
 
 
 def require() -> None:
@@ -58,5 +68,23 @@ def configuration(site: Site, secret: str) -> str:
                 "rootcertbundle": str(site.secrets / "registry-token.crt"),
             }
         },
+        "notifications": notifications(secret),
     }
     return "# Written by the factory at every start.\n" + yaml.safe_dump(settings, sort_keys=False)
+
+
+def notifications(secret: str) -> dict[str, Any]:
+    """Return where pushes and deletions of manifests are told: to web, which records what people push by hand.
+
+    An event waits in the registry's memory until web takes it; a registry that ends before loses what waits.
+    """
+    endpoint = {
+        "name": "factory",
+        "url": EVENTS,
+        "headers": {"Authorization": [f"Bearer {shared_secret(secret)}"]},
+        "timeout": "15s",
+        "threshold": 3,
+        "backoff": "2s",
+        "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull"]},
+    }
+    return {"endpoints": [endpoint]}

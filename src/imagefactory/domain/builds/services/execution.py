@@ -23,6 +23,7 @@ from imagefactory.kernel import actor as actors
 from imagefactory.kernel import pg
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.methods.repository_file import SUBMISSION
 
 LIVE = "live"
 MAX_DISPATCH_FAILURES = 20
@@ -33,6 +34,7 @@ class Work:
     """Everything a dispatcher needs to know of the build it claimed."""
 
     manifest: Mapping[str, Any]
+    origins: Mapping[str, str]
     source: Mapping[str, Any]
     ref: str
     name: str
@@ -44,7 +46,8 @@ class Work:
 def get_work(claim: Claim) -> Work:
     """Return the claimed build's manifest and source."""
     b = Build.objects.get(id=claim.build_id)
-    return Work(b.manifest, b.source, b.ref, b.name, b.created_by_id, b.created_by_name)
+    origins = dict.fromkeys(b.manifest, SUBMISSION) if b.origins is None else b.origins
+    return Work(b.manifest, origins, b.source, b.ref, b.name, b.created_by_id, b.created_by_name)
 
 
 def _write(claim: Claim, **fields: Any) -> None:
@@ -147,7 +150,10 @@ def add_usage(claim: Claim, samples: Sequence[Mapping[str, int | dt.datetime]]) 
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why a build failed: `who` can mend it is you, admin or operator; `line` is a log line or 0."""
+    """Why a build failed: `who` can mend it is you, admin or operator.
+
+    `line` is the line of the log that shows it, `dockerfile_line` the one that caused it; both count from 1, 0 is none.
+    """
 
     code: str
     stage: str
@@ -155,6 +161,7 @@ class Failure:
     who: str = "you"
     line: int = 0
     exit_code: int | None = None
+    dockerfile_line: int = 0
 
 
 @pg.outlast

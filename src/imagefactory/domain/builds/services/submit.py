@@ -27,6 +27,7 @@ from imagefactory.kernel.errors import Conflict, ValidationFailed
 from imagefactory.kernel.outbox.emit import emit
 from imagefactory.methods.manifest import Manifest, ManifestInvalid, parse_manifest
 from imagefactory.methods.registry import method_for
+from imagefactory.methods.repository_file import PROJECT, SUBMISSION
 
 MAX_QUEUED_PER_TENANT = 200_000
 
@@ -47,7 +48,7 @@ def effective_manifest(actor: Actor, project: ProjectView, asked: Mapping[str, A
         for problem in error.fields:
             fields.setdefault(problem.field, []).append(problem.message)
         raise ValidationFailed(fields) from None
-    if wrong := _against_project(actor, project, manifest):
+    if wrong := against_project(actor, project, manifest):
         raise ValidationFailed(wrong)
     return manifest
 
@@ -76,8 +77,8 @@ def _with_project_source(actor: Actor, project: ProjectView, document: dict[str,
     return document
 
 
-def _against_project(actor: Actor, project: ProjectView, manifest: Manifest) -> dict[str, list[str]]:
-    """Return what this project and installation do not allow of an otherwise valid manifest."""
+def against_project(actor: Actor, project: ProjectView, manifest: Manifest) -> dict[str, list[str]]:
+    """Return what this project and installation do not allow of an otherwise valid manifest, by field."""
     wrong: dict[str, list[str]] = {}
     settings, limits = env.get(), manifest.limits
     if manifest.source.kind == "git" and project.source_kind != SourceKind.GIT:
@@ -111,9 +112,11 @@ def submit_build(
     start: bool = True,
     trigger: str = "api",
     idempotency_key: str | None = None,
+    origins: Mapping[str, str] | None = None,
 ) -> BuildDetail:
     """Store a build and, unless it is a draft, queue it. The same idempotency key returns the first build again.
 
+    `origins` says where fields of `asked` come from when not all of them were asked for now, as for a rerun.
     Raises ProjectNotFound, CapabilityOff, PermissionDenied, ProjectArchived, ValidationFailed, Conflict.
     """
     project = get_project(actor, project_id)
@@ -126,7 +129,10 @@ def submit_build(
     _check_room(project.tenant_id)
     try:
         with transaction.atomic():
-            build = _store(actor, project, manifest, start=start, trigger=trigger, key=idempotency_key, request=request)
+            build = _store(
+                actor, project, manifest, start=start, trigger=trigger, key=idempotency_key, request=request,
+                origins=origins or _origins(asked, manifest),
+            )  # fmt: skip
     except IntegrityError:
         if idempotency_key is not None and (known := _same_request(actor, idempotency_key, request)):
             return known
@@ -164,9 +170,16 @@ def _check_room(tenant_id: uuid.UUID) -> None:
         )
 
 
+def _origins(asked: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
+    """Return which fields were asked for, and which the project gave."""
+    given = {name: SUBMISSION for name, value in asked.items() if name != "source" or value}
+    return {name: PROJECT for name in ("source", "dockerfile", "context") if name in manifest.model_fields_set} | given
+
+
 def _store(
     actor: Actor, project: ProjectView, manifest: Manifest, *, start: bool, trigger: str, key: str | None,
     request: str,
+    origins: Mapping[str, str],
 ) -> Build:  # fmt: skip
     queue = Queue.INTERACTIVE if trigger in {"web", "api", "cli", "rerun"} else Queue.AUTOMATIC
     ref = ""
@@ -180,6 +193,7 @@ def _store(
         status=BuildStatus.QUEUED if start else BuildStatus.DRAFT,
         method=manifest.method,
         manifest=manifest.document(),
+        origins=dict(origins),
         source={
             "kind": manifest.source.kind,
             "url": project.source.get("url", "") if manifest.source.kind == "git" else "",
@@ -252,4 +266,10 @@ def rerun_build(actor: Actor, build_id: uuid.UUID, changes: Mapping[str, Any] | 
     build = get_build(actor, build_id)
     if not changes or all(build.manifest.get(k) == v for k, v in changes.items()):
         return start_build(actor, build_id)
-    return submit_build(actor, build.project_id, {**build.manifest, **changes}, trigger="rerun")
+    asked = Build.objects.values_list("origins", flat=True).get(id=build.id)
+    if asked is None:
+        asked = dict.fromkeys(build.manifest, SUBMISSION)
+    kept = {name: value for name, value in build.manifest.items() if name in asked}
+    return submit_build(
+        actor, build.project_id, {**kept, **changes}, trigger="rerun", origins={**asked, **dict.fromkeys(changes, SUBMISSION)},
+    )  # fmt: skip

@@ -1,0 +1,8 @@
+"""Builds remember which fields of their manifest were asked for. Additive; null reads as "all of them"."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("builds", "0002_queue")]
+    operations = [migrations.AddField("build", "origins", models.JSONField(null=True))]
