@@ -4,5 +4,5 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("builds", "0002_queue")]
+    dependencies = [("builds", "0004_lists")]
     operations = [migrations.AddField("build", "origins", models.JSONField(null=True))]
