@@ -140,6 +140,7 @@ class LogView extends HTMLElement {
     folds.grow(fresh[fresh.length - 1][0]);
     this.lastAt = fresh[fresh.length - 1][1];
     if (before) this.painter.extend(before);
+    if (this.search.total) this.search.mark();
     this.search.grown = true;
     // Text that is being selected must not be scrolled away.
     if (this.following && selection.selected(this.scroller)) this.follow(false);
