@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from imagefactory.domain.builds.services.submit import rerun_build
 from imagefactory.domain.builds.states import BuildStatus, StageStatus
+from imagefactory.entry.web import log_pages
 from tests.browser import log_world
 from tests.browser.log_world import Front, Run
 from tests.conftest import World
@@ -278,6 +279,23 @@ def test_a_hundred_thousand_lines_are_painted_in_part_and_all_within_reach(
         assert tab.locator(".ln").count() < 4000
     tab.keyboard.press("e")
     expect(tab.locator(f'.ln.now.e[data-line="{made.next - 2}"]')).to_be_in_viewport()
+
+
+def test_of_a_log_too_long_to_draw_the_newest_lines_are_shown(
+    tab: Page, front: Front, people: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_pages, "SHOWN_LINES", 1000)
+    made = failed(people, ["STEP 1/2: FROM x"], ["STEP 2/2: RUN x", *(f"item {i}" for i in range(3000))])
+    see(tab, front, people, made.number)
+    left_out = made.next - 1 - 1000
+    expect(tab.locator("log-view .log-tail").first).to_contain_text(f"The first {left_out:,} lines are not shown here")
+    expect(tab.locator(f'.ln[data-line="{made.next - 1}"]')).to_be_in_viewport()
+    tab.keyboard.press("l")
+    tab.keyboard.press("Home")
+    expect(tab.locator(f'.ln[data-line="{left_out + 1}"]')).to_be_in_viewport()
+    tab.fill("[name=q]", "item 5$")
+    tab.click("[data-act=regex]")
+    expect(tab.locator("[data-part=lost]")).to_contain_text("is in the raw log only")
 
 
 def test_scrolling_by_keyboard_reaches_both_ends(tab: Page, front: Front, people: World) -> None:
