@@ -61,11 +61,13 @@ def _front(
     made = Front((live_server.thread.host, live_server.thread.port), tmp_path_factory.mktemp("w"))
     stream = Stream(tmp_path_factory.mktemp("s"), _Database(), _Web(made))  # type: ignore[arg-type]
     stream.environment["STREAM_LOGS"] = str(env.get().data_dir / "build-logs")
-    stream.start()
-    made.stream_socket = stream.socket
-    yield made
-    stream.stop()
-    made.close()
+    try:
+        stream.start()
+        made.stream_socket = stream.socket
+        yield made
+    finally:
+        stream.stop()
+        made.close()
     # Playwright's loop gives this thread a second connection; only here, inside the loop, can it be closed.
     connection.close()
     _wait_alone(_Database().conninfo)

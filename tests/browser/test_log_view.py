@@ -1,189 +1,20 @@
-"""The log viewer in a real browser, with the real stream: live lines, lost connections, hostile text, long logs."""
+"""The log viewer in a real browser: hostile text, long logs, links, folds, search, copying, choices."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import time
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from imagefactory.domain.builds.services.submit import rerun_build
-from imagefactory.domain.builds.states import BuildStatus, StageStatus
+from imagefactory.entry.web import log_pages
 from tests.browser import log_world
-from tests.browser.log_world import Front, Run
+from tests.browser.log_page import NUMBERS, TEXTS, failed, running, see, wait_lines
+from tests.browser.log_world import Front
 from tests.conftest import World
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
-
-DIST = log_world.ROOT / "src/imagefactory/entry/web/static/dist"
-TEXTS = "Array.from(document.querySelectorAll('log-view .ln > span'), e => e.textContent)"
-NUMBERS = "Array.from(document.querySelectorAll('log-view .ln[data-line]'), e => +e.dataset.line)"
-AT_END = "(e => e.scrollHeight - e.scrollTop - e.clientHeight < 24)(document.querySelector('.log-scroll'))"
-
-
-def see(tab: Page, front: Front, world: World, number: int, rest: str = "") -> None:
-    tab.goto(log_world.page_url(front, world, number, rest))
-    tab.wait_for_selector("log-view.ready")
-
-
-def running(world: World, lines: int = 0) -> Run:
-    made = log_world.run(world)
-    made.begin("build")
-    made.write("build", [f"line {i + 1}" for i in range(lines)])
-    return made
-
-
-def failed(world: World, *steps: list[str]) -> Run:
-    made = log_world.run(world)
-    log_world.fill(made, steps, fail=True)
-    return made
-
-
-def until(tab: Page, condition: str, seconds: float = 15) -> None:
-    """Wait for a condition of the page. The content policy forbids what Playwright's own waiting does."""
-    end = time.monotonic() + seconds
-    while not tab.evaluate(condition):
-        assert time.monotonic() < end, f"waited {seconds} s for {condition}"
-        tab.wait_for_timeout(30)
-
-
-def wait_lines(tab: Page, count: int) -> None:
-    until(tab, f"({NUMBERS}).length >= {count}")
-
-
-# ---- live ------------------------------------------------------------------------------------------------------------
-
-
-def test_lines_appear_while_the_page_is_open_and_the_end_is_told(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 3)
-    see(tab, front, people, made.number)
-    tab.evaluate("window.same = true")
-    made.write("build", ["four", "five"])
-    wait_lines(tab, 5)
-    assert tab.evaluate(TEXTS)[-2:] == ["four", "five"]
-    made.end("build")
-    made.begin("publish")
-    made.write("publish", ["pushed"])
-    expect(tab.locator("#stage-publish")).to_be_visible()
-    made.end("publish")
-    made.finish(BuildStatus.SUCCEEDED)
-    expect(tab.locator("log-view [role=status]")).to_have_text("The attempt is over: succeeded.")
-    expect(tab.locator("[data-act=follow]")).to_be_hidden()
-    opened = front.live_opened
-    tab.wait_for_timeout(1500)
-    assert front.live_opened == opened, "after the end nothing asks again"
-    assert tab.evaluate("window.same"), "the page was not loaded again"
-
-
-def test_a_stage_that_fails_is_marked_and_told_while_watching(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 2)
-    see(tab, front, people, made.number, "/log")
-    made.end("build", StageStatus.FAILED, 1, "It broke.")
-    made.write("build", ["Failed: It broke."], "note")
-    made.finish(BuildStatus.FAILED, "It broke.")
-    expect(tab.locator("#stage-build > .log-head > .log-fold")).to_have_class(re.compile("bad"))
-    expect(tab.locator(".log-rail [data-part=stages] a")).to_have_class("bad")
-
-
-def test_a_queued_build_begins_in_the_open_page(tab: Page, front: Front, people: World) -> None:
-    number = log_world.submit(people)
-    see(tab, front, people, number)
-    expect(tab.locator("[data-part=empty]")).to_contain_text("Queued: next in line")
-    made = log_world.claimed(number)
-    made.begin("build")
-    made.write("build", ["first"])
-    wait_lines(tab, 1)
-    expect(tab.locator("[data-part=empty]")).to_be_hidden()
-    expect(tab.locator(".log-tools a", has_text="Raw")).to_have_attribute("href", re.compile(r"\?attempt=1$"))
-
-
-def test_a_lost_stream_resumes_without_losing_doubling_or_reordering(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 20)
-    see(tab, front, people, made.number)
-    for turn in range(4):
-        made.write("build", [f"turn {turn} a {i}" for i in range(30)])
-        front.cut()
-        made.write("build", [f"turn {turn} b {i}" for i in range(30)])
-        tab.wait_for_timeout(150)
-    wait_lines(tab, 260)
-    assert tab.evaluate(NUMBERS) == list(range(1, 261))
-    expect(tab.locator("[data-part=lost]")).to_be_hidden()
-    assert any("after=" in target for target in front.requests if target.startswith("/live"))
-
-
-def test_while_the_stream_is_away_it_is_said_and_lines_still_come(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 5)
-    see(tab, front, people, made.number)
-    wait_lines(tab, 5)
-    expect(tab.locator("[data-part=lost]")).to_be_hidden()
-    front.refusing = True
-    front.cut()
-    made.write("build", ["told by polling"])
-    expect(tab.locator("[data-part=lost]")).to_have_text(re.compile(r"^Reconnecting \u2013 last line \d\d:\d\d:\d\d$"))
-    wait_lines(tab, 6)
-    front.refusing = False
-    expect(tab.locator("[data-part=lost]")).to_be_hidden(timeout=30_000)
-    made.write("build", ["told by the stream"])
-    wait_lines(tab, 7)
-    assert tab.evaluate(TEXTS)[-2:] == ["told by polling", "told by the stream"]
-
-
-def test_who_loses_the_right_is_told_why_and_gets_no_more(
-    context: BrowserContext, tab: Page, front: Front, people: World
-) -> None:
-    from imagefactory.domain.identity.models import Membership
-
-    context.clear_cookies()
-    context.add_cookies([log_world.cookie(front, people, "viewer")])  # type: ignore[list-item]
-    made = running(people, 1)
-    see(tab, front, people, made.number)
-    Membership.objects.filter(user_id=people.users["viewer"], tenant_id=people.tenant_id).delete()
-    made.write("build", ["secret"])
-    expect(tab.locator("[data-part=lost]")).to_contain_text("or you may not see it", timeout=40_000)
-    opened = front.live_opened
-    made.write("build", ["more"])
-    tab.wait_for_timeout(1500)
-    assert front.live_opened == opened
-    assert "more" not in tab.evaluate(TEXTS)
-
-
-# ---- follow ----------------------------------------------------------------------------------------------------------
-
-
-def test_follow_stays_at_the_end_until_one_scrolls_up(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 400)
-    see(tab, front, people, made.number)
-    until(tab, AT_END)
-    expect(tab.locator("[data-act=follow]")).to_have_attribute("aria-pressed", "true")
-    made.write("build", [f"more {i}" for i in range(50)])
-    until(tab, f"({TEXTS}).includes('more 49') && {AT_END}")
-    tab.hover(".log-scroll")
-    tab.mouse.wheel(0, -1500)
-    expect(tab.locator("[data-act=follow]")).to_have_attribute("aria-pressed", "false")
-    top = tab.evaluate("document.querySelector('.log-scroll').scrollTop")
-    made.write("build", [f"late {i}" for i in range(214)])
-    expect(tab.locator("[data-act=latest]")).to_have_text("Jump to latest (214 new)")
-    assert tab.evaluate("document.querySelector('.log-scroll').scrollTop") == top
-    tab.click("[data-act=latest]")
-    until(tab, f"({TEXTS}).includes('late 213') && {AT_END}")
-    expect(tab.locator("[data-act=latest]")).to_be_hidden()
-    tab.keyboard.press("f")
-    expect(tab.locator("[data-act=follow]")).to_have_attribute("aria-pressed", "false")
-
-
-def test_live_lines_never_take_the_focus_or_close_a_fold(tab: Page, front: Front, people: World) -> None:
-    made = running(people, 5)
-    see(tab, front, people, made.number)
-    tab.click("#stage-build .log-fold")
-    tab.focus("[name=q]")
-    made.write("build", ["STEP 1/1: RUN x", "more"])
-    expect(tab.locator("[data-part=count]")).to_have_text("7 lines")
-    assert tab.evaluate("document.activeElement.name") == "q"
-    expect(tab.locator("#stage-build > .log-head > .log-fold")).to_have_attribute("aria-expanded", "false")
 
 
 # ---- what a line may hold --------------------------------------------------------------------------------------------
@@ -278,6 +109,23 @@ def test_a_hundred_thousand_lines_are_painted_in_part_and_all_within_reach(
         assert tab.locator(".ln").count() < 4000
     tab.keyboard.press("e")
     expect(tab.locator(f'.ln.now.e[data-line="{made.next - 2}"]')).to_be_in_viewport()
+
+
+def test_of_a_log_too_long_to_draw_the_newest_lines_are_shown(
+    tab: Page, front: Front, people: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_pages, "SHOWN_LINES", 1000)
+    made = failed(people, ["STEP 1/2: FROM x"], ["STEP 2/2: RUN x", *(f"item {i}" for i in range(3000))])
+    see(tab, front, people, made.number)
+    left_out = made.next - 1 - 1000
+    expect(tab.locator("log-view .log-tail").first).to_contain_text(f"The first {left_out:,} lines are not shown here")
+    expect(tab.locator(f'.ln[data-line="{made.next - 1}"]')).to_be_in_viewport()
+    tab.keyboard.press("l")
+    tab.keyboard.press("Home")
+    expect(tab.locator(f'.ln[data-line="{left_out + 1}"]')).to_be_in_viewport()
+    tab.fill("[name=q]", "item 5$")
+    tab.click("[data-act=regex]")
+    expect(tab.locator("[data-part=lost]")).to_contain_text("is in the raw log only")
 
 
 def test_scrolling_by_keyboard_reaches_both_ends(tab: Page, front: Front, people: World) -> None:
@@ -532,41 +380,3 @@ def test_the_page_itself_never_scrolls_sideways(tab: Page, front: Front, people:
     for rest in ("", "/log"):
         see(tab, front, people, made.number, rest)
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), rest
-
-
-def test_the_script_keeps_its_budget(assets: None) -> None:
-    made = json.loads((DIST / "manifest.json").read_text())
-    assert len(gzip.compress((DIST / made["log.js"]).read_bytes(), 9)) < 12_000
-
-
-# ---- colours ---------------------------------------------------------------------------------------------------------
-
-
-def _tokens() -> dict[str, tuple[str, str]]:
-    text = (Path(log_world.ROOT) / "assets/css/tokens.css").read_text()
-    return {name: (light, dark) for name, light, dark in
-            re.findall(r"--([\w-]+): light-dark\(#(\w{6}), #(\w{6})\)", text)}  # fmt: skip
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _contrast(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_every_colour_of_a_log_can_be_read_on_every_ground_of_a_line(theme: int) -> None:
-    tokens = _tokens()
-    words = ["ink", "dim", "bad", "warn", "run", *(f"a{i}" for i in range(8))]
-    grounds = ["surface", "sunk", "bad-bg", "warn-bg", "accent-bg"]
-    low = {
-        (word, ground): round(_contrast(tokens[word][theme], tokens[ground][theme]), 2)
-        for word in words for ground in grounds
-        if _contrast(tokens[word][theme], tokens[ground][theme]) < 4.5
-    }  # fmt: skip
-    assert not low

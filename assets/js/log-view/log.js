@@ -140,6 +140,7 @@ class LogView extends HTMLElement {
     folds.grow(fresh[fresh.length - 1][0]);
     this.lastAt = fresh[fresh.length - 1][1];
     if (before) this.painter.extend(before);
+    if (this.search.total) this.search.mark();
     this.search.grown = true;
     // Text that is being selected must not be scrolled away.
     if (this.following && selection.selected(this.scroller)) this.follow(false);
@@ -154,7 +155,11 @@ class LogView extends HTMLElement {
   /** Unfold and show a line. `point` marks it as the current one. */
   async go(number, { place = "center", point = true } = {}) {
     const chunk = this.folds?.find(number);
-    if (!chunk) return false;
+    if (!chunk) {
+      if (number <= this.folds?.last) this.tellLost(`Line ${number.toLocaleString("en")} is in the raw log only.`);
+      return false;
+    }
+    if (!this.live || this.live.over) this.tellLost("");
     this.follow(false);
     this.folds.reveal(chunk);
     await this.painter.show(chunk, number, place);

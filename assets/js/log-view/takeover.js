@@ -47,13 +47,16 @@ export const takeover = {
     if (outline) this.marks.take(outline);
     const total = this.total(outline);
     const stages = this.state.stages.filter((stage) => stage.first && stage.first <= total + 1);
-    if (total && (!stages.length || stages[0].first > 1)) this.beginStage("", 1);
+    this.leaveOut(total - Number(this.dataset.most));
+    const from = this.folds.last + 1;
+    if (total && (!stages.length || stages[0].first > from)) this.beginStage("", from);
     const events = [...stages.map((stage) => [stage.first, 0, stage]), ...(outline?.folds ?? []).map((fold) => [fold[0], 1, fold])];
     events.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
     for (const [number, kind, what] of events) {
+      if (kind && number < from) continue;
       this.folds.grow(number - 1);
       if (kind) this.folds.mark(number, what[1], what[2], what[3], false);
-      else this.stageFold(what, number, what.status === "failed" || what.status === "running");
+      else this.stageFold(what, Math.max(number, from), what.status === "failed" || what.status === "running");
     }
     this.folds.grow(total);
     this.lastAt = this.lines.get(total)?.[1];
@@ -62,6 +65,16 @@ export const takeover = {
       this.folds.tellNotRun();
     }
     this.openWhatMatters();
+  },
+
+  // A browser draws no page higher than some 18 million pixels.
+  leaveOut(number) {
+    if (number <= 0) return;
+    this.folds.last = number;
+    const line = document.createElement("p");
+    line.className = "log-tail";
+    line.textContent = `The first ${number.toLocaleString("en")} lines are not shown here; they are in the raw log and in the download.`;
+    this.body.append(line);
   },
 
   // In a stage that failed or runs, the newest step is open, and those with errors in them.

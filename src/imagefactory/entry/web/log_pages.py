@@ -23,6 +23,7 @@ from imagefactory.kernel.clock import now
 PLAIN_LINES: Final = 1_500  # lines in the page itself; the script and the raw log have all
 PLAIN_CHARACTERS: Final = 2_000  # of one line
 FOUND_LINES: Final = 100
+SHOWN_LINES = 800_000  # the newest ones, in the scripted view: browsers bound the height of what they draw
 _LABELS: Final = {"sbom": "SBOM", "": "Start"}
 _LIVE: Final = frozenset({"claimed", "running"})
 
@@ -80,6 +81,7 @@ class LogPane:
     found: Found | None
     state: str
     patterns: str
+    most: int
 
     @property
     def suffix(self) -> str:
@@ -227,5 +229,5 @@ def pane(
         lines=now_state["total"], stages=stages, empty=now_state["empty"],
         notes=tuple(now_state["notes"]), can_download=policies.may_download_log(actor, build.project_id) is True,
         query=query, found=_find(execution, request, query) if execution and query else None,
-        state=json.dumps(now_state), patterns=log_marks.patterns(),
+        state=json.dumps(now_state), patterns=log_marks.patterns(), most=SHOWN_LINES,
     )  # fmt: skip
