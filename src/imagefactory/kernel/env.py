@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     )
     build_isolation: Literal["auto", "jail", "degraded"] = Field(
         "auto",
-        description="auto: the jail where the runner helper is there, else degraded, loudly. jail: refuse to build "
-        "without it. degraded: chroot isolation only, for machines without root; not a boundary against hostile code.",
+        description="auto: the jail where root or sudo works, else degraded, loudly. jail: refuse to start and to build "
+        "without it. degraded: fewer walls and no network, even as root; no boundary against hostile code.",
     )
     build_network: Literal["none", "registry", "open"] = Field(
         "open",

@@ -128,7 +128,7 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show each process. Exit status: 0 all well, 1 something is not, 3 the factory is not running."""
-    from imagefactory.entry.up import processes, start, stop, supervision
+    from imagefactory.entry.up import isolation, processes, start, stop, supervision
 
     site = _site()
     try:
@@ -149,6 +149,7 @@ def status() -> None:
         pid = str(state.pid or "")
         table.add_row(state.name, state.state, pid, since, str(state.restarts), what.get(state.name, ""))
     out.print(table)
+    _say(isolation.in_force(site.settings))
     _say(f"Logs: {site.log('PROCESS')}")
     sick = start.health(site)
     _say(f"{site.settings.public_url} {f'does not answer: {sick}' if sick else 'answers'}")
@@ -158,7 +159,7 @@ def status() -> None:
 @app.command()
 def doctor() -> None:
     """Say for each tool what it is for and, where it is missing, the command that installs it."""
-    from imagefactory.entry.up import processes, tools
+    from imagefactory.entry.up import isolation, tools
 
     table = Table(box=None, pad_edge=False)
     for column in ("tool", "found", "version", "what for"):
@@ -174,7 +175,8 @@ def doctor() -> None:
             _say(f"{found.tool.name} is {found.verdict}. It {found.tool.what_for}. To do: {found.to_do}")
     for name, value in tools.kernel().items():
         _say(f"{name}: {value}")
-    _say(f"runner helper: {tools.HELPER[processes.helper_mode()]}")
+    choice = isolation.choose(env.get())
+    _say(f"runner helper: {isolation.told(choice)}")
     _say("All that is needed is here." if not missing else f"{missing} needed tools are missing or too old.")
     raise typer.Exit(1 if missing else 0)
 

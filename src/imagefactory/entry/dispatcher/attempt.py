@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from imagefactory.adapters.logs.base import LogStore
 from imagefactory.adapters.logs.masking import Masker
@@ -37,6 +37,7 @@ from imagefactory.executors.base import (
     Exited,
     Finished,
     Limits,
+    Network,
     Output,
     Plan,
     PlanRefused,
@@ -44,6 +45,7 @@ from imagefactory.executors.base import (
     Started,
     Usage,
 )
+from imagefactory.executors.told import sentences
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
@@ -184,6 +186,7 @@ class Attempt:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
         workspace = self._workspace(manifest)
         with self._in_stage("fetch", writer):
+            network = self._network(manifest, writer)
             fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
             if fetched.commit:
                 execution.set_commit(claim, commit=fetched.commit, message=fetched.message)
@@ -201,7 +204,7 @@ class Attempt:
                 claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit}
             )
         facts = Facts(
-            network=manifest.network or settings.build_network, bases=bases, commit=fetched.commit,
+            network=network, bases=bases, commit=fetched.commit,
             commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
         )  # fmt: skip
         with self._in_stage("lint", writer):
@@ -220,6 +223,17 @@ class Attempt:
         with self._in_stage("publish", writer):
             path = image_path(slug, project.slug, manifest.image)
             return publish(claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit)
+
+    def _network(self, manifest: Manifest, writer: LogWriter) -> Network:
+        """Say which walls the build will have, and return the network that it will really get."""
+        asked = manifest.network or self._settings.build_network
+        try:
+            walls = self._executor.expected(asked)
+        except ExecutorUnavailable as error:
+            raise NotDispatched(str(error)) from None
+        for sentence in sentences(walls, asked):
+            writer.note(sentence)
+        return cast(Network, walls.network)
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)

@@ -25,7 +25,9 @@ def run(site: Site, name: str) -> None:
     process = processes.find(site, name)
     # Only the owner of the data directory may bring it in order; a process under systemd finds it so.
     if os.geteuid() == 0 or os.access(site.data.parent if not site.data.exists() else site.data, os.W_OK):
-        start.prepare(site, database=name == "postgres" and not embedded.server_pids(site.data))
+        start.prepare(
+            site, database=name == "postgres" and not embedded.server_pids(site.data), builds=name == "helper"
+        )  # fmt: skip
     environment = {**processes.environment(site), "IMAGEFACTORY_PROCESS": name}
     if site.account is not None and not process.as_root:
         os.initgroups(SERVICE_USER, site.account.gid)

@@ -14,7 +14,7 @@ import psutil
 import imagefactory
 from imagefactory.adapters.postgres import binaries
 from imagefactory.adapters.postgres.errors import PostgresError
-from imagefactory.entry.up import front_door, processes, registry
+from imagefactory.entry.up import front_door, isolation, processes, registry
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
@@ -23,7 +23,7 @@ from imagefactory.entry.up.site import Site
 def all_problems(site: Site) -> list[str]:
     """Return every reason not to start, a sentence each; empty when the factory can start."""
     problems = []
-    for check in (sites.check, _programs, _code, port_is_free):
+    for check in (sites.check, _programs, _code, _isolation, port_is_free):
         try:
             check(site)
         except (StartError, PostgresError) as error:
@@ -44,6 +44,11 @@ def _code(site: Site) -> None:
     remedy = "Run `make up`: it installs the factory in a place that everybody can read"
     sites.check_reachable(Path(sys.executable).parent, "this Python", remedy)
     sites.check_reachable(Path(imagefactory.__file__).parent, "the factory's code", remedy)
+
+
+def _isolation(site: Site) -> None:
+    if site.settings.executor == "local":
+        isolation.check(site)
 
 
 def port_is_free(site: Site) -> None:

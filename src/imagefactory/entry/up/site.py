@@ -165,7 +165,7 @@ def prepare(site: Site) -> None:
     """Make the directories of the data directory and record its version. May be called at every start."""
     site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Root's own: nothing that the service user could replace is read or run by root.
-    for name, mode in (("supervisor", 0o700), ("process-logs", 0o750), ("builds", 0o711)):
+    for name, mode in (("supervisor", 0o700), ("process-logs", 0o750)):
         _directory(site.data / name, mode, None)
     for name, mode in (
         ("run", 0o750),

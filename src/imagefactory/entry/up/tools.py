@@ -93,11 +93,6 @@ def look(search: str = SEARCH) -> list[Found]:
 
 
 _FROM_WHEEL = "make up (a Python package of requirements/core.lock)"
-HELPER = {
-    "root": "runs as root, builds run in the jail",
-    "sudo": "starts through sudo, builds run in the jail while sudo asks for no password",
-    "absent": "ABSENT, builds run degraded and without limits; start as root, or: apt-get install sudo",
-}
 
 
 def _postgres() -> Found:
