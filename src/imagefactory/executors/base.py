@@ -155,6 +155,7 @@ class Isolation:
     network: str
     uid: int
     missing: Sequence[str] = ()
+    many_ids: bool = True  # whether there are users besides root inside a build
 
 
 class Run(Protocol):

@@ -36,6 +36,7 @@ from imagefactory.executors.base import (
     ExecutorUnavailable,
     Exited,
     Finished,
+    Isolation,
     Limits,
     Network,
     Output,
@@ -186,7 +187,7 @@ class Attempt:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
         workspace = self._workspace(manifest)
         with self._in_stage("fetch", writer):
-            network = self._network(manifest, writer)
+            walls = self._walls(manifest, writer)
             fetched = fetch_source(work, manifest, claim.project_id, workspace, settings, writer.note)
             if fetched.commit:
                 execution.set_commit(claim, commit=fetched.commit, message=fetched.message)
@@ -204,7 +205,7 @@ class Attempt:
                 claim, facts={"bases": [dataclasses.asdict(b) for b in bases], "commit": fetched.commit}
             )
         facts = Facts(
-            network=network, bases=bases, commit=fetched.commit,
+            network=cast(Network, walls.network), options=_options(walls), bases=bases, commit=fetched.commit,
             commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(secrets),
         )  # fmt: skip
         with self._in_stage("lint", writer):
@@ -224,8 +225,8 @@ class Attempt:
             path = image_path(slug, project.slug, manifest.image)
             return publish(claim, work, manifest, path, workspace, secrets, writer, settings, fetched.commit)
 
-    def _network(self, manifest: Manifest, writer: LogWriter) -> Network:
-        """Say which walls the build will have, and return the network that it will really get."""
+    def _walls(self, manifest: Manifest, writer: LogWriter) -> Isolation:
+        """Say which walls the build will have, and return them."""
         asked = manifest.network or self._settings.build_network
         try:
             walls = self._executor.expected(asked)
@@ -233,7 +234,7 @@ class Attempt:
             raise NotDispatched(str(error)) from None
         for sentence in sentences(walls, asked):
             writer.note(sentence)
-        return cast(Network, walls.network)
+        return walls
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)
@@ -325,6 +326,12 @@ class Attempt:
             self._executor.cleanup(self.id)
         except ExecutorUnavailable as error:
             log.warning("cleanup of %s waits for the helper: %s", self.id, error)
+
+
+def _options(walls: Isolation) -> list[str]:
+    """Return buildah's global options: where there is one user only, base images must not fail on files of others."""
+    few = [] if walls.many_ids else ["--storage-opt", "overlay.ignore_chown_errors=true"]
+    return ["--storage-driver", "overlay", *few]
 
 
 def _labels(commit: str, work: Work) -> dict[str, str]:

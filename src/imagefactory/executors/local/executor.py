@@ -79,7 +79,7 @@ class LocalExecutor:
         level: Literal["jail", "degraded"] = "jail" if said["isolation"] == "jail" else "degraded"
         self._check_level(level)
         given: Network = network if level == "jail" else "none"
-        return Isolation(level, "crun", said["cgroup"], given, 0, tuple(said["missing"]))
+        return Isolation(level, "crun", said["cgroup"], given, 0, tuple(said["missing"]), said["many_ids"])
 
     def _check_level(self, level: str) -> None:
         if self._need_jail and level != "jail":

@@ -21,7 +21,7 @@ from imagefactory.executors.local.helper import request as requests
 from imagefactory.executors.local.helper.cgroup import Group, mode
 from imagefactory.executors.local.helper.network import Network
 from imagefactory.executors.local.helper.process_tree import ProcessTree
-from imagefactory.executors.local.helper.session import Session, lost_walls
+from imagefactory.executors.local.helper.session import Session, lost_walls, many_ids
 from imagefactory.executors.local.helper.slots import JAILS, SLOTS, NoSlot, Slot
 from imagefactory.executors.local.helper.workspace import Workspace, WorkspaceUnavailable
 
@@ -185,6 +185,7 @@ class Helper:
                 "cgroup": "none" if self.degraded else mode(),
                 "isolation": "degraded" if self.degraded else "jail",
                 "missing": [*lost_walls(), *ProcessTree().missing, "disk limit"] if self.degraded else [],
+                "many_ids": many_ids(),
                 "pid": os.getpid(),
             }
         if op == "leftovers":

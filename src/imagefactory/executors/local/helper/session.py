@@ -34,8 +34,6 @@ _ALREADY_ROOTLESS = {
     "_CONTAINERS_ROOTLESS_UID": "1000",
     "_CONTAINERS_ROOTLESS_GID": "1000",
 }
-# With one id only, files of other owners in an image become root's; buildah must not fail on them.
-_ONE_ID = {"STORAGE_OPTS": "overlay.ignore_chown_errors=true"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DISK_FULL = b"No space left on device"
 _PATIENCE = 5  # seconds in which forks are refused without a break until a build is taken for a fork bomb
@@ -109,6 +107,7 @@ class Session:
                 "network": self._network,
                 "uid": slot.uid or self._degraded_uid,
                 "missing": missing,
+                "many_ids": many_ids(),
             }
             frames.send(self.client, {"event": "isolation", **isolation})
             end = self._jail(slot, group, network if filtered else None)
@@ -138,7 +137,7 @@ class Session:
             "TMPDIR": "/build/tmp", "LANG": "C.UTF-8", "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
         }  # fmt: skip
         if self._degraded_uid is not None:
-            base |= _ALREADY_ROOTLESS | ({} if many_ids() else _ONE_ID)
+            base |= _ALREADY_ROOTLESS
         spec = {
             "uid": uid,
             "subuids": SUBUIDS,
