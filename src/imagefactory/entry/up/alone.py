@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from imagefactory.adapters.postgres import embedded
-from imagefactory.entry.up import processes, start
+from imagefactory.entry.up import isolation, processes, start
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import SERVICE_USER, Site
@@ -23,6 +23,8 @@ def run(site: Site, name: str) -> None:
         start.migrate(site)
         return
     process = processes.find(site, name)
+    if name == "helper":
+        isolation.check(site)
     # Only the owner of the data directory may bring it in order; a process under systemd finds it so.
     if os.geteuid() == 0 or os.access(site.data.parent if not site.data.exists() else site.data, os.W_OK):
         start.prepare(

@@ -163,9 +163,14 @@ class Session:
                 self._follow(process, ours, group, network)
                 return verdict(self.request, self._seen, group)
             finally:
+                # Killing their parent makes them children of this helper, process 1 of its own namespace.
+                heads = group.heads() if isinstance(group, ProcessTree) else []
                 process.kill()
                 group.destroy()
                 process.wait()
+                for head in heads:
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(head, 0)
                 for pipe in (process.stdout, process.stderr):
                     if pipe:
                         pipe.close()
