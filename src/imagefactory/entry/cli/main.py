@@ -158,27 +158,39 @@ def status() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say for each tool what it is for and, where it is missing, the command that installs it."""
-    from imagefactory.entry.up import isolation, tools
+    """Say what keeps the factory from starting, for each tool what it is for, and the commands that mend it."""
+    from imagefactory.entry.up import checks, isolation, stop, supervision, tools
 
+    site = _site()
     table = Table(box=None, pad_edge=False)
     for column in ("tool", "found", "version", "what for"):
         table.add_column(column, overflow="fold")
-    looked = tools.look()
-    missing = sum(found.bad and found.tool.needed for found in looked)
+    looked = tools.look(groups=checks.needed(site))
+    missing = sum(found.bad and found.needed for found in looked)
     for found in looked:
         table.add_row(found.tool.name, found.verdict, found.version, found.tool.what_for)
     out.print(table)
     # Below the table and not in it, so that a narrow terminal does not break a command in two.
     for found in looked:
         if found.bad:
-            _say(f"{found.tool.name} is {found.verdict}. It {found.tool.what_for}. To do: {found.to_do}")
+            _say(checks.lack(found))
     for name, value in tools.kernel().items():
         _say(f"{name}: {value}")
-    choice = isolation.choose(env.get())
-    _say(f"runner helper: {isolation.told(choice)}")
-    _say("All that is needed is here." if not missing else f"{missing} needed tools are missing or too old.")
-    raise typer.Exit(1 if missing else 0)
+    _say(f"runner helper: {isolation.told(isolation.choose(site.settings))}")
+    for sentence in checks.strange_settings():
+        _warn(sentence)
+    try:
+        ours = supervision.pid(site) is not None or bool(stop.orphans(site))
+    except StartError:
+        ours = False  # another user's directory, which the problems tell
+    problems = checks.problems(site, port=not ours)
+    for problem in problems:
+        _say(f"Problem: {problem}")
+    if missing:
+        _say(f"{missing} needed tools are missing or too old.")
+    if not missing and not problems:
+        _say("All that is needed is here.")
+    raise typer.Exit(1 if missing or problems else 0)
 
 
 @app.command()

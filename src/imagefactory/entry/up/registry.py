@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 
-from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
 
 SERVICE = "imagefactory-registry"
@@ -18,15 +17,6 @@ def argv(site: Site) -> list[str]:
     """Return the registry's command. A missing program is named with its remedy by the checks of `up`."""
     program = shutil.which("docker-registry", path="/usr/local/bin:/usr/bin:/bin")
     return [program or "/usr/bin/docker-registry", "serve", str(site.run / "registry.yml")]
-
-
-def require() -> None:
-    """Raise StartError when the registry's program is not installed."""
-    if not shutil.which("docker-registry", path="/usr/local/bin:/usr/bin:/bin"):
-        raise StartError(
-            "docker-registry is missing: it keeps the images that builds make. Install it with "
-            "`apt-get install docker-registry`, or run `make up`, which does."
-        )
 
 
 def configuration(site: Site, secret: str) -> str:

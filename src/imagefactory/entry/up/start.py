@@ -21,6 +21,7 @@ from imagefactory.adapters.postgres import embedded
 from imagefactory.entry.up import (
     builds_directory,
     checks,
+    data_directory,
     front_door,
     isolation,
     processes,
@@ -50,6 +51,9 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
 
     Raises StartError with every problem found; then nothing that was started is left running.
     """
+    # Before the lock, which writes: a refused data directory stays as it was.
+    if supervision.pid(site) is None and data_directory.problems(site):
+        raise StartError("\n".join(checks.all_problems(site)))
     with sites.locked(site):
         if supervision.pid(site) is not None:
             _start_stopped(site, step)
@@ -60,6 +64,8 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
                 stop.end(left)
             if problems := checks.all_problems(site):
                 raise StartError("\n".join(problems))
+        for sentence in checks.strange_settings():
+            warn(sentence)
         if site.settings.executor == "local" and (told := isolation.warning(isolation.choose(site.settings))):
             warn(told)
         with step("Preparing the data directory"):
