@@ -235,10 +235,10 @@ def write(path: Path, text: str, account: Account | None, *, mode: int = 0o600) 
 
 
 @contextlib.contextmanager
-def locked(site: Site) -> Iterator[None]:
+def locked(site: Site, *, wait: bool = False) -> Iterator[None]:
     """Hold the data directory while starting or stopping.
 
-    Raises StartError when another `up` or `down` has it, or when it is another user's.
+    Raises StartError when another `up` or `down` has it, unless it may `wait`, or when it is another user's.
     """
     try:
         site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def locked(site: Site) -> Iterator[None]:
         ) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise StartError(
                 f"Another `imagefactory up` or `down` is at work on {site.data}. Wait for it, then try again."
