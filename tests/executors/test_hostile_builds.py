@@ -100,7 +100,7 @@ def test_the_classic_chroot_escape_stays_inside(stand: Stand, prey: Path, escape
     bud[bud.index("rootless")] = isolation
     if isolation == "chroot":
         del bud[bud.index("--network") : bud.index("--network") + 2]
-    text = f"FROM base\nCOPY escape /escape\nRUN [\"/escape\", \"{prey}\"]\n"
+    text = f'FROM base\nCOPY escape /escape\nRUN ["/escape", "{prey}"]\n'
 
     def fill(workspace: Path) -> None:
         dockerfile(text)(workspace)

@@ -163,11 +163,16 @@ class Builder:
         body = {"project": self.project, "manifest": {"name": "tried", "tags": ["v1"], **manifest}}
         return str(self._call("POST", "/builds", json=body)["id"])
 
+    def secret(self, name: str, value: str) -> None:
+        body = {"name": name, "kind": "build_secret", "secret": value}
+        self._call("POST", f"/projects/{self.project}/credentials", json=body)
+
     def get(self, build: str) -> Any:
         return self._call("GET", f"/builds/{build}")
 
     def ended(self, build: str) -> Any:
-        return wait_for(lambda: (b := self.get(build))["status"] in {"succeeded", "failed", "cancelled"} and b)
+        """Wait for the end, long enough for a busy machine, and return the build."""
+        return wait_for(lambda: (b := self.get(build))["status"] in {"succeeded", "failed", "cancelled"} and b, 240)
 
     def execution(self, build: str) -> Any:
         return self._call("GET", f"/builds/{build}/executions")[-1]
