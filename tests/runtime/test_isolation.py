@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,32 @@ def test_a_user_without_subordinate_ids_is_told_the_command_and_builds_all_the_s
     with ordinary_user(ranges=False) as name, up(Factory(name)) as said:
         assert f"user {name} has no subordinate ids either" in said.stderr
         assert "usermod --add-subuids" in said.stderr
+
+
+@pytest.mark.skipif(not shutil.which("sudo"), reason="sudo is not installed: apt-get install sudo")
+def test_sudo_without_a_question_gives_the_jail_and_its_loss_is_told() -> None:
+    with ordinary_user(ranges=True) as name:
+        rule = Path("/etc/sudoers.d") / name
+        rule.write_text(f"{name} ALL=(root) NOPASSWD: /usr/bin/env -i *\n")
+        rule.chmod(0o440)
+        factory = Factory(name, IMAGEFACTORY_BUILD_ISOLATION="auto")
+        try:
+            said = factory("up")
+            assert said.returncode == 0, said.stderr
+            assert SAID not in said.stderr
+            builder = Builder(factory)
+            build = builder.build(BASE + "RUN echo hi > /greeting\n")
+            assert builder.ended(build)["status"] == "succeeded", builder.log(build)
+            assert builder.execution(build)["isolation"]["level"] == "jail"
+            assert factory("down").returncode == 0
+            rule.unlink()
+            said = factory("up")
+            assert said.returncode == 0, said.stderr
+            assert "sudo asks for a password" in said.stderr
+        finally:
+            rule.unlink(missing_ok=True)
+            stopped = factory("down")
+            left = factory.left()
+            factory.remove()
+        assert stopped.returncode == 0
+        assert left == []
