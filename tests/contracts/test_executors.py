@@ -27,6 +27,7 @@ from imagefactory.executors.base import (
 )
 from imagefactory.executors.fake import FakeExecutor
 from imagefactory.executors.local.executor import LocalExecutor
+from imagefactory.executors.told import sentences
 from tests.executors.stand import SMALL, DegradedStand, Played, Stand, needs_root, plan
 
 
@@ -149,6 +150,18 @@ def test_isolation_names_what_stood(subject: Subject) -> None:
     assert (run.isolation.level == "jail") == (not run.isolation.missing)
     assert run.isolation.uid or run.isolation.level == "none"
     subject.executor.cleanup(given.execution_id)
+
+
+def test_what_is_expected_is_what_is_in_force(subject: Subject) -> None:
+    foretold = subject.executor.expected("none")
+    given = _plan(subject, subject.prints("x"))
+    run = subject.executor.start(given)
+    list(run.events())
+    subject.executor.cleanup(given.execution_id)
+    same = ("level", "runtime", "cgroup", "network", "many_ids")
+    assert [getattr(foretold, name) for name in same] == [getattr(run.isolation, name) for name in same]
+    assert set(foretold.missing) == set(run.isolation.missing)
+    assert all(line.endswith(".") for line in sentences(foretold, "none"))
 
 
 def test_what_out_holds_is_readable_by_the_dispatcher(subject: Subject) -> None:

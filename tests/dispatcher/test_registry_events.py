@@ -29,8 +29,8 @@ from imagefactory.kernel import env
 from imagefactory.kernel.actor import system
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import World, make_world
-from tests.dispatcher.waiting import wait_for
 from tests.dispatcher.parts import ended
+from tests.dispatcher.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.committed, pytest.mark.django_db(transaction=True)]
 

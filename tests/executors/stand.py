@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import psutil
 import pytest
@@ -33,7 +32,6 @@ from imagefactory.executors.base import (
     Run,
     Usage,
 )
-from imagefactory.executors.local.degraded import degraded_helper
 from imagefactory.executors.local.executor import LocalExecutor
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -158,8 +156,8 @@ class DegradedStand(Stand):
         self.builds.mkdir(exist_ok=True)
         for path in (self.builds, self.place / "run"):
             os.chown(path, 64000, 64000)
-        with mock.patch("os.geteuid", return_value=64000):  # the test is root, the helper will not be
-            argv = degraded_helper(socket=self.socket, builds=self.builds)
+        argv = [sys.executable, "-m", "imagefactory.executors.local.keeper"]
+        argv += ["--socket", str(self.socket), "--builds", str(self.builds)]
         self.process = subprocess.Popen(
             [
                 "unshare",
@@ -177,10 +175,6 @@ class DegradedStand(Stand):
             cwd="/",
         )
         wait_until(self._answers, "the degraded helper answers")
-
-    def end(self, number: int = signal.SIGKILL) -> None:
-        # unshare takes no other signal while its child runs; the child is ended by the kernel.
-        super().end(signal.SIGKILL)
 
 
 def _is_veth(path: Path) -> bool:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from imagefactory.executors.base import End, Finished
+from imagefactory.executors.base import End, ExecutorUnavailable, Finished, Isolation, Network
 from imagefactory.executors.local.degraded import DegradedRefused, degraded_helper
+from imagefactory.executors.local.executor import LocalExecutor
+from imagefactory.executors.local.helper.cgroup import mode
+from imagefactory.executors.told import sentences
 from tests.executors.stand import (
     BUD,
     PUSH,
     SMALL,
     SOURCE,
     DegradedStand,
+    Stand,
     dockerfile,
     needs_buildah,
     needs_root,
@@ -124,11 +130,70 @@ def test_cancel_ends_processes_that_ignore_signals(stand: DegradedStand) -> None
         assert list(stand.builds.iterdir()) == []
 
 
-def test_a_killed_degraded_helper_takes_its_builds_along(stand: DegradedStand) -> None:
+def test_a_killed_keeper_takes_helper_and_builds_along(stand: DegradedStand) -> None:
     given = plan(stand.executor, sh("(setsid sleep 308) & echo up; sleep 309"))
     with running(stand.executor, given):
-        stand.end()
-        wait_until(lambda: not any("sleep" in p for p in processes_of(64000)), "the kernel ended its namespace")
+        stand.end(signal.SIGKILL)
+        wait_until(lambda: not processes_of(64000), "the kernel ended its namespace")
+
+
+def test_a_keeper_that_is_asked_to_end_leaves_no_process_and_no_directory(stand: DegradedStand) -> None:
+    given = plan(stand.executor, sh("trap '' TERM; (setsid sleep 310) & echo up; while true; do sleep 311; done"))
+    with running(stand.executor, given):
+        stand.end(signal.SIGTERM)
+        assert processes_of(64000) == []
+        assert list(stand.builds.iterdir()) == []
+
+
+def test_a_helper_that_hears_nothing_is_killed_with_all_it_started(stand: DegradedStand) -> None:
+    given = plan(stand.executor, sh("(setsid sleep 312) & echo up; sleep 313"))
+    with running(stand.executor, given):
+        assert stand.process is not None
+        (starter,) = psutil.Process(stand.process.pid).children()
+        (helper,) = starter.children()
+        helper.suspend()
+        stand.end(signal.SIGTERM)
+        assert processes_of(64000) == []
+
+
+@pytest.mark.parametrize("asked", ["none", "registry", "open"])
+def test_whatever_network_is_asked_for_none_is_in_force_and_told_before_and_after(
+    stand: DegradedStand, asked: Network
+) -> None:
+    script = "import socket; print(sorted(n for _, n in socket.if_nameindex()))"
+    given = plan(stand.executor, ["python3", "-c", script], network=asked)
+    run = stand.executor.start(given)
+    text = b"".join(getattr(e, "data", b"") for e in run.events()).decode()
+    stand.executor.cleanup(given.execution_id)
+    assert text.strip() == "['lo']"
+    assert run.isolation.network == "none"
+    foretold = stand.executor.expected(asked)
+    assert (foretold.level, foretold.network, set(foretold.missing)) == ("degraded", "none", set(run.isolation.missing))
+    log = sentences(foretold, asked)
+    assert log[0].startswith("DEGRADED ISOLATION")
+    assert any(f"not {asked}" in line for line in log) is (asked != "none")
+
+
+def test_where_the_jail_is_demanded_a_degraded_helper_gets_no_build(stand: DegradedStand) -> None:
+    strict = type(stand.executor)(stand.socket, need_jail=True)
+    with pytest.raises(ExecutorUnavailable, match="IMAGEFACTORY_BUILD_ISOLATION=jail"):
+        strict.expected("none")
+    given = plan(strict, sh("touch /build/ran; sleep 314"))
+    with pytest.raises(ExecutorUnavailable, match="IMAGEFACTORY_BUILD_ISOLATION=jail"):
+        strict.start(given)
+    wait_until(lambda: not any("sleep" in p for p in processes_of(64000)), "the run ended with its client")
+    wait_until(lambda: stand.executor.leftovers() == [], "its directory is gone")
+
+
+def test_in_the_jail_the_same_demand_is_met() -> None:
+    stand = Stand()
+    try:
+        stand.start()
+        strict = LocalExecutor(stand.socket, need_jail=True)
+        assert strict.expected("open") == Isolation("jail", "crun", mode(), "open", 0)
+        assert play(strict, ["true"]).end is End.SUCCEEDED
+    finally:
+        stand.remove()
 
 
 def test_a_degraded_helper_refuses_to_run_as_root() -> None:

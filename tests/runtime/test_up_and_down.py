@@ -7,85 +7,21 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import httpx
 import psutil
 import pytest
 
+from tests.runtime.stand import Factory, up, wait_for
+
 pytestmark = pytest.mark.real
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Factory:
-    """A factory of its own: data directory, port, and its command line."""
-
-    def __init__(self) -> None:
-        self.data = Path(tempfile.mkdtemp(prefix="ifup-"))
-        self.data.chmod(0o711)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-
-    def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.data),
-            "PYTHONPATH": str(ROOT / "src"),
-            "COLUMNS": "200",
-            "IMAGEFACTORY_DATA_DIR": str(self.data),
-            "IMAGEFACTORY_PUBLIC_URL": f"http://localhost:{self.port}",
-            **settings,
-        }
-        command = [sys.executable, "-m", "imagefactory.entry.cli.main", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
-
-    def pids(self) -> dict[str, int]:
-        rows = [line.split() for line in self("status").stdout.splitlines()]
-        return {row[0]: int(row[2]) for row in rows if len(row) > 2 and row[1] == "running" and row[2].isdigit()}
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=10).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def left(self) -> list[str]:
-        """Return what still runs for this data directory."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if any(str(self.data) in word for word in process.cmdline()):
-                    found.append(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-        return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 70) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def factory() -> Iterator[Factory]:
     made = Factory()
-    said = made("up")
-    assert said.returncode == 0, said.stdout + said.stderr
-    yield made
-    said = made("down")
-    assert said.returncode == 0, said.stderr
-    left = made.left()
-    shutil.rmtree(made.data)
-    assert left == []
+    with up(made):
+        yield made
 
 
 def test_up_ends_with_an_answer_through_the_front_door(factory: Factory) -> None:

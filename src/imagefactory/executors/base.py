@@ -59,6 +59,9 @@ class Command:
     cwd: str = "/build"
 
 
+Network = Literal["none", "registry", "open"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What to run. `workspace` is a directory prepared by the dispatcher; it is seen as `/build` inside.
@@ -71,7 +74,7 @@ class Plan:
     workspace: Path
     commands: Sequence[Command]
     limits: Limits
-    network: Literal["none", "registry", "open"] = "none"
+    network: Network = "none"
 
 
 class End(enum.StrEnum):
@@ -152,6 +155,7 @@ class Isolation:
     network: str
     uid: int
     missing: Sequence[str] = ()
+    many_ids: bool = True  # whether there are users besides root inside a build
 
 
 class Run(Protocol):
@@ -169,6 +173,13 @@ class Executor(Protocol):
     """Where plans run."""
 
     name: str
+
+    def expected(self, network: Network) -> Isolation:
+        """Return the walls that a build asking for this network would get now, its network in force among them.
+
+        The truth is `Run.isolation`; this is for the first lines of a log. Raises ExecutorUnavailable.
+        """
+        ...
 
     def workspace(self, execution_id: str, disk_mib: int) -> Path:
         """Make an empty, size-limited build directory that only the build's own uid and this process can

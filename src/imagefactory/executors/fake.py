@@ -7,6 +7,7 @@ A command's environment tells it: `FAKE_LINES` (how many lines to print), `FAKE_
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -22,6 +23,7 @@ from imagefactory.executors.base import (
     Exited,
     Finished,
     Isolation,
+    Network,
     Output,
     Plan,
     Started,
@@ -37,6 +39,11 @@ class FakeExecutor:
     def __init__(self, root: Path, refuse: str = "") -> None:
         self.root, self.refuse = root, refuse
         root.mkdir(parents=True, exist_ok=True)
+
+    def expected(self, network: Network) -> Isolation:
+        if self.refuse:
+            raise ExecutorUnavailable(self.refuse)
+        return dataclasses.replace(FakeRun.isolation, network=network)
 
     def workspace(self, execution_id: str, disk_mib: int) -> Path:
         if self.refuse:

@@ -11,13 +11,13 @@ from imagefactory.executors.local.executor import LocalExecutor
 NAMES = ("local", "fake")
 
 
-def make_executor(name: str, *, helper: Path, scratch: Path) -> Executor:
-    """Return the executor of this name.
+def make_executor(name: str, *, helper: Path, scratch: Path, need_jail: bool = False) -> Executor:
+    """Return the executor of this name; with `need_jail` one that never builds degraded.
 
     Raises ValueError for a name that there is not.
     """
     if name == "local":
-        return LocalExecutor(helper)
+        return LocalExecutor(helper, need_jail=need_jail)
     if name == "fake":
         return FakeExecutor(scratch)
     raise ValueError(f"There is no executor {name!r}; use one of {', '.join(NAMES)}.")

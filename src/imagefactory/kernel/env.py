@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     )
     build_isolation: Literal["auto", "jail", "degraded"] = Field(
         "auto",
-        description="auto: the jail where the runner helper is there, else degraded, loudly. jail: refuse to build "
-        "without it. degraded: chroot isolation only, for machines without root; not a boundary against hostile code.",
+        description="auto: the jail where root or sudo works, else degraded, loudly. jail: refuse to start and to build "
+        "without it. degraded: fewer walls and no network, even as root; no boundary against hostile code.",
     )
     build_network: Literal["none", "registry", "open"] = Field(
         "open",
@@ -157,20 +157,20 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _lease_outlives_heartbeat(self) -> Settings:
+    def _together(self) -> Settings:
+        """Check what several settings say together; all that is wrong is told at once."""
+        found = []
         if not self.data_dir.is_absolute():
-            raise ValueError("data_dir must be an absolute path")
-        return self
-
-    @model_validator(mode="after")
-    def _tls(self) -> Settings:
+            found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
+            found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):
-            raise ValueError(
+            found.append(
                 "the public address is https, so either set IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY, or "
                 "let a proxy end TLS and set IMAGEFACTORY_LISTEN_PORT to the port that it forwards to"
             )
+        if found:
+            raise ValueError("\n".join(found))
         return self
 
     @property
@@ -196,13 +196,13 @@ class Settings(BaseSettings):
         return self.helper_socket or self.run_dir / "helper.sock"
 
 
-def _sentence(error: dict[str, object]) -> str:
-    where = error.get("loc")
-    name = PREFIX + str(where[0]).upper() if isinstance(where, tuple) and where else "settings"
-    message = str(error.get("msg", "")).removeprefix("Value error, ")
-    field = Settings.model_fields.get(str(where[0])) if isinstance(where, tuple) and where else None
-    hint = f" ({field.description})" if field and field.description else ""
-    return f"{name}: {message}.{hint}"
+def _sentences(error: dict[str, Any]) -> list[str]:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return [f"{one}." for one in message.splitlines()]
+    field = str(error["loc"][0])
+    description = Settings.model_fields[field].description if field in Settings.model_fields else None
+    return [f"{PREFIX}{field.upper()}: {message}.{f' ({description})' if description else ''}"]
 
 
 def read() -> Settings:
@@ -213,7 +213,14 @@ def read() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError([_sentence(dict(e)) for e in error.errors()]) from None
+        wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
+        problems = [sentence for e in error.errors() for sentence in _sentences(dict(e))]
+    # What several settings say together is looked at only when each is right by itself: so the wrong ones are left out.
+    try:
+        Settings(**{name: Settings.model_fields[name].get_default(call_default_factory=True) for name in wrong})
+    except ValidationError as error:
+        problems += [sentence for e in error.errors() if not e["loc"] for sentence in _sentences(dict(e))]
+    raise SettingsError(list(dict.fromkeys(problems)))
 
 
 @functools.cache

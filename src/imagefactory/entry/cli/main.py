@@ -128,7 +128,7 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show each process. Exit status: 0 all well, 1 something is not, 3 the factory is not running."""
-    from imagefactory.entry.up import processes, start, stop, supervision
+    from imagefactory.entry.up import isolation, processes, start, stop, supervision
 
     site = _site()
     try:
@@ -149,6 +149,7 @@ def status() -> None:
         pid = str(state.pid or "")
         table.add_row(state.name, state.state, pid, since, str(state.restarts), what.get(state.name, ""))
     out.print(table)
+    _say(isolation.in_force(site.settings))
     _say(f"Logs: {site.log('PROCESS')}")
     sick = start.health(site)
     _say(f"{site.settings.public_url} {f'does not answer: {sick}' if sick else 'answers'}")
@@ -157,26 +158,39 @@ def status() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say for each tool what it is for and, where it is missing, the command that installs it."""
-    from imagefactory.entry.up import processes, tools
+    """Say what keeps the factory from starting, for each tool what it is for, and the commands that mend it."""
+    from imagefactory.entry.up import checks, isolation, stop, supervision, tools
 
+    site = _site()
     table = Table(box=None, pad_edge=False)
     for column in ("tool", "found", "version", "what for"):
         table.add_column(column, overflow="fold")
-    looked = tools.look()
-    missing = sum(found.bad and found.tool.needed for found in looked)
+    looked = tools.look(groups=checks.needed(site))
+    missing = sum(found.bad and found.needed for found in looked)
     for found in looked:
         table.add_row(found.tool.name, found.verdict, found.version, found.tool.what_for)
     out.print(table)
     # Below the table and not in it, so that a narrow terminal does not break a command in two.
     for found in looked:
         if found.bad:
-            _say(f"{found.tool.name} is {found.verdict}. It {found.tool.what_for}. To do: {found.to_do}")
+            _say(checks.lack(found))
     for name, value in tools.kernel().items():
         _say(f"{name}: {value}")
-    _say(f"runner helper: {tools.HELPER[processes.helper_mode()]}")
-    _say("All that is needed is here." if not missing else f"{missing} needed tools are missing or too old.")
-    raise typer.Exit(1 if missing else 0)
+    _say(f"runner helper: {isolation.told(isolation.choose(site.settings))}")
+    for sentence in checks.strange_settings():
+        _warn(sentence)
+    try:
+        ours = supervision.pid(site) is not None or bool(stop.orphans(site))
+    except StartError:
+        ours = False  # another user's directory, which the problems tell
+    problems = checks.problems(site, port=not ours)
+    for problem in problems:
+        _say(f"Problem: {problem}")
+    if missing:
+        _say(f"{missing} needed tools are missing or too old.")
+    if not missing and not problems:
+        _say("All that is needed is here.")
+    raise typer.Exit(1 if missing or problems else 0)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
 
@@ -33,7 +33,8 @@ from imagefactory.entry.dispatcher.log_writer import LogWriter
 from imagefactory.entry.dispatcher.publishing import publish
 from imagefactory.entry.dispatcher.running import follow, plan_of
 from imagefactory.entry.dispatcher.usage import UsageRecorder
-from imagefactory.executors.base import End, Executor, ExecutorUnavailable, PlanRefused, Run
+from imagefactory.executors.base import End, Executor, ExecutorUnavailable, Isolation, Network, PlanRefused, Run
+from imagefactory.executors.told import sentences
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
@@ -182,10 +183,11 @@ class Attempt:
         with self._in_stage("fetch", writer):
             fetched = self._fetch_source(work, asked, workspace, writer)
             manifest = self._effective(work, asked, project, workspace, fetched, writer)
+            walls = self._walls(manifest, writer)
             bases = self._fetch_bases(work, manifest, method, slug, workspace, writer)
         used = {name: value for name, value in secrets.items() if name in manifest.secrets}
         facts = Facts(
-            network=manifest.network or settings.build_network, bases=bases, commit=fetched.commit,
+            network=cast("Network", walls.network), options=_options(walls), bases=bases, commit=fetched.commit,
             commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(used),
         )  # fmt: skip
         with self._in_stage("lint", writer):
@@ -238,6 +240,17 @@ class Attempt:
         self._facts |= {"bases": [dataclasses.asdict(b) for b in bases]}
         execution.set_facts(self.claim, facts=self._facts)
         return bases
+
+    def _walls(self, manifest: Manifest, writer: LogWriter) -> Isolation:
+        """Say which walls the build will have, and return them."""
+        asked = manifest.network or self._settings.build_network
+        try:
+            walls = self._executor.expected(asked)
+        except ExecutorUnavailable as error:
+            raise NotDispatched(str(error)) from None
+        for sentence in sentences(walls, asked):
+            writer.note(sentence)
+        return walls
 
     def _workspace(self, manifest: Manifest) -> Path:
         disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)
@@ -299,6 +312,12 @@ def _to_mask(work: Work, secrets: Mapping[str, str]) -> list[str]:
     """Return the values that never stand in the log: those asked for, and those that the source's own file may name."""
     asked = set(work.manifest.get("secrets") or ())
     return [value for name, value in secrets.items() if name in asked or len(value.strip()) >= MIN_LENGTH]
+
+
+def _options(walls: Isolation) -> list[str]:
+    """Return buildah's global options: where there is one user only, base images must not fail on files of others."""
+    few = [] if walls.many_ids else ["--storage-opt", "overlay.ignore_chown_errors=true"]
+    return ["--storage-driver", "overlay", *few]
 
 
 def _labels(commit: str, work: Work) -> dict[str, str]:

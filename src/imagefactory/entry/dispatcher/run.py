@@ -24,7 +24,10 @@ def main() -> int:
     from imagefactory.executors.registry import make_executor
     from imagefactory.kernel import pg
 
-    executor = make_executor(settings.executor, helper=settings.helper, scratch=settings.data_dir / "run" / "fake")
+    executor = make_executor(
+        settings.executor, helper=settings.helper, scratch=settings.data_dir / "run" / "fake",
+        need_jail=settings.build_isolation == "jail",
+    )  # fmt: skip
     store = FileLogStore(settings.data_dir / "build-logs", settings.max_log_mib * 1024 * 1024)
     host = Host(settings.worker_name or socket.gethostname(), executor, store, LogNotifier(pg.conninfo()), settings)
     for sign in (signal.SIGTERM, signal.SIGINT):

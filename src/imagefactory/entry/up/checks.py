@@ -4,38 +4,82 @@ code.
 
 from __future__ import annotations
 
+import difflib
 import errno
+import os
 import socket
 import sys
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import psutil
 
 import imagefactory
-from imagefactory.adapters.postgres import binaries
-from imagefactory.adapters.postgres.errors import PostgresError
-from imagefactory.entry.up import front_door, processes, registry
+from imagefactory.entry.up import data_directory, isolation, processes, tools
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
+from imagefactory.kernel import env
 
 
 def all_problems(site: Site) -> list[str]:
     """Return every reason not to start, a sentence each; empty when the factory can start."""
-    problems = []
-    for check in (sites.check, _programs, _code, port_is_free):
+    missing = [found for found in tools.look(groups=needed(site), optional=False) if found.bad]
+    return [lack(found) for found in missing] + problems(site)
+
+
+def problems(site: Site, *, port: bool = True) -> list[str]:
+    """Return the reasons besides missing tools. Without `port` nobody looks whether it is free."""
+    found = data_directory.problems(site)
+    for check in (_code, _isolation, _certificate, *([port_is_free] if port else [])):
         try:
             check(site)
-        except (StartError, PostgresError) as error:
-            problems.append(str(error))
-    return problems
+        except StartError as error:
+            found.append(str(error))
+    return found
 
 
-def _programs(site: Site) -> None:
-    registry.require()
-    front_door.require()
+def needed(site: Site) -> AbstractSet[tools.Group]:
+    """Return which groups of tools these settings need on this machine."""
+    groups: set[tools.Group] = {"always"}
     if not site.settings.database_url:
-        binaries.directory()
+        groups.add("database")
+    if site.settings.executor == "local":
+        groups.add("builds")
+        if isolation.choose(site.settings).level == "jail":
+            groups.add("jail")
+    return groups
+
+
+def lack(found: tools.Found) -> str:
+    """Return the sentence on a tool that is missing or too old."""
+    return f"{found.tool.name} is {found.verdict}. It {found.tool.what_for}. To do: {found.to_do}"
+
+
+def strange_settings() -> list[str]:
+    """Return a sentence for each variable that looks like a setting and is none: most likely a slip of the pen."""
+    known = {f"{env.PREFIX}{name.upper()}" for name in env.Settings.model_fields} | _NO_SETTINGS
+    found = []
+    for name in sorted(os.environ):
+        if name.startswith(env.PREFIX) and name not in known and not name.startswith(f"{env.PREFIX}TEST_"):
+            near = difflib.get_close_matches(name, known, 1)
+            found.append(f"{name} is no setting and does nothing{f'; {near[0]} is one' if near else ''}.")
+    return found
+
+
+# For the command line, the scripts and the factory's own processes.
+_NO_SETTINGS = {
+    f"{env.PREFIX}{name}"
+    for name in ("URL", "TOKEN", "TENANT", "VENV", "PROCESS", "SUPERVISED", "HELPER_FOR", "EMAIL", "PASSWORD")
+}
+
+
+def _certificate(site: Site) -> None:
+    for name, path in (("TLS_CERTIFICATE", site.settings.tls_certificate), ("TLS_KEY", site.settings.tls_key)):
+        if path is not None and not path.is_file():
+            raise StartError(
+                f"{env.PREFIX}{name} names {path}, which is no file that can be read. Give the PEM file's path."
+            )
 
 
 def _code(site: Site) -> None:
@@ -44,6 +88,11 @@ def _code(site: Site) -> None:
     remedy = "Run `make up`: it installs the factory in a place that everybody can read"
     sites.check_reachable(Path(sys.executable).parent, "this Python", remedy)
     sites.check_reachable(Path(imagefactory.__file__).parent, "the factory's code", remedy)
+
+
+def _isolation(site: Site) -> None:
+    if site.settings.executor == "local":
+        isolation.check(site)
 
 
 def port_is_free(site: Site) -> None:

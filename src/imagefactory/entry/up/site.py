@@ -19,7 +19,10 @@ from imagefactory.kernel.env import Settings
 SERVICE_USER = "imagefactory"
 # The shape of the data directory. Raise it with a change that an older factory could not read.
 DATA_VERSION = 1
+# The oldest shape that this factory brings up to date by itself, in `prepare`; raise it when such a step is dropped.
+OLDEST_VERSION = 1
 LEAST_FREE_BYTES = 1024**3
+_LEAST_FREE_FILES = 10_000
 # The longest socket in `run` must fit into 107 bytes (unix(7)).
 _LONGEST_SOCKET = "pg/.s.PGSQL.5432.lock"
 
@@ -96,27 +99,48 @@ def _add_user() -> None:
 
 
 def check(site: Site) -> None:
-    """Refuse a data directory that this factory cannot use. Changes nothing.
+    """Refuse a data directory that no process of this factory can use. Changes nothing.
 
-    Raises StartError: path too long, closed to the service user, from a newer factory, or a full disk.
+    Raises StartError with every reason: path too long, closed to the service user, another version's, full disk.
     """
+    found = []
+    for look in (_check_length, _check_version, _check_way, _check_room):
+        try:
+            look(site)
+        except StartError as error:
+            found.append(str(error))
+    if found:
+        raise StartError("\n".join(found))
+
+
+def _check_length(site: Site) -> None:
     longest = site.run / _LONGEST_SOCKET
     if len(os.fsencode(longest)) > 107:
         raise StartError(
             f"The data directory's name is too long: sockets such as {longest} may have 107 bytes. Set "
             f"IMAGEFACTORY_DATA_DIR to a path {len(os.fsencode(longest)) - 107} bytes shorter."
         )
-    _check_version(site.data)
+
+
+def _check_way(site: Site) -> None:
     if site.account is not None:
         check_reachable(site.data.parent, "the data directory", "Set IMAGEFACTORY_DATA_DIR to another place")
-    free = shutil.disk_usage(_existing(site.data)).free
+
+
+def _check_room(site: Site) -> None:
+    disk = os.statvfs(existing(site.data))
+    free = disk.f_bavail * disk.f_frsize
     if free < LEAST_FREE_BYTES:
         raise StartError(
-            f"The disk of {site.data} has {free // 1024**2} MiB left, and the factory needs "
-            f"{LEAST_FREE_BYTES // 1024**2} "
-            "MiB to start: the database must never meet a full disk. Free some space, or set "
-            "IMAGEFACTORY_DATA_DIR to a "
-            "larger disk. Nothing was changed."
+            f"The disk of {site.data} is full: {free // 1024**2} MiB are left, and the factory needs "
+            f"{LEAST_FREE_BYTES // 1024**2} MiB to start, because the database must never meet a full disk. Free some "
+            "space, or set IMAGEFACTORY_DATA_DIR to a larger disk. Nothing was changed."
+        )
+    if disk.f_files and disk.f_favail < _LEAST_FREE_FILES:
+        raise StartError(
+            f"The disk of {site.data} has room for {disk.f_favail} more files only, and the factory needs "
+            f"{_LEAST_FREE_FILES} (`df -i` shows it). Remove some files, or set IMAGEFACTORY_DATA_DIR to another disk. "
+            "Nothing was changed."
         )
 
 
@@ -132,13 +156,15 @@ def check_reachable(path: Path, what: str, remedy: str) -> None:
                 )
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """Return the path itself, or the nearest directory above it that is there."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
 
 
-def _check_version(data: Path) -> None:
+def _check_version(site: Site) -> None:
+    data = site.data
     try:
         text = (data / "VERSION").read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -159,13 +185,19 @@ def _check_version(data: Path) -> None:
             "upgrade. "
             "Nothing was changed."
         )
+    if int(text) < OLDEST_VERSION:
+        raise StartError(
+            f"The data directory {data} was written by a factory too old for this one (its version is {text}, this "
+            f"factory reads {OLDEST_VERSION} to {DATA_VERSION}). Upgrade with a factory in between first, as its "
+            "release notes say, or start the old factory again. Nothing was changed."
+        )
 
 
 def prepare(site: Site) -> None:
     """Make the directories of the data directory and record its version. May be called at every start."""
     site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Root's own: nothing that the service user could replace is read or run by root.
-    for name, mode in (("supervisor", 0o700), ("process-logs", 0o750), ("builds", 0o711)):
+    for name, mode in (("supervisor", 0o700), ("process-logs", 0o750)):
         _directory(site.data / name, mode, None)
     for name, mode in (
         ("run", 0o750),
@@ -203,10 +235,10 @@ def write(path: Path, text: str, account: Account | None, *, mode: int = 0o600) 
 
 
 @contextlib.contextmanager
-def locked(site: Site) -> Iterator[None]:
+def locked(site: Site, *, wait: bool = False) -> Iterator[None]:
     """Hold the data directory while starting or stopping.
 
-    Raises StartError when another `up` or `down` has it, or when it is another user's.
+    Raises StartError when another `up` or `down` has it, unless it may `wait`, or when it is another user's.
     """
     try:
         site.data.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -219,7 +251,7 @@ def locked(site: Site) -> Iterator[None]:
         ) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise StartError(
                 f"Another `imagefactory up` or `down` is at work on {site.data}. Wait for it, then try again."

@@ -18,7 +18,17 @@ from typing import Any
 import httpx
 
 from imagefactory.adapters.postgres import embedded
-from imagefactory.entry.up import checks, front_door, processes, registry, stop, supervision
+from imagefactory.entry.up import (
+    builds_directory,
+    checks,
+    data_directory,
+    front_door,
+    isolation,
+    processes,
+    registry,
+    stop,
+    supervision,
+)
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
@@ -41,6 +51,9 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
 
     Raises StartError with every problem found; then nothing that was started is left running.
     """
+    # Before the lock, which writes: a refused data directory stays as it was.
+    if supervision.pid(site) is None and data_directory.problems(site):
+        raise StartError("\n".join(checks.all_problems(site)))
     with sites.locked(site):
         if supervision.pid(site) is not None:
             _start_stopped(site, step)
@@ -51,10 +64,13 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
                 stop.end(left)
             if problems := checks.all_problems(site):
                 raise StartError("\n".join(problems))
-        _warn(warn)
+        for sentence in checks.strange_settings():
+            warn(sentence)
+        if site.settings.executor == "local" and (told := isolation.warning(isolation.choose(site.settings))):
+            warn(told)
         with step("Preparing the data directory"):
             try:
-                prepare(site, database=not site.settings.database_url)
+                prepare(site, database=not site.settings.database_url, builds=True)
             except OSError as error:
                 raise StartError(
                     f"Cannot prepare the data directory {site.data}: {error.strerror}: {error.filename}. "
@@ -70,30 +86,14 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
         return boss
 
 
-def _warn(warn: Callable[[str], None]) -> None:
-    match processes.helper_mode():
-        case "absent":
-            warn(
-                "The runner helper is absent, because it needs root and sudo is not installed: builds run "
-                "DEGRADED, "
-                "without a jail and without limits. That is no boundary against hostile code. Start as root "
-                "or "
-                "install sudo; each build's record says which isolation it had."
-            )
-        case "sudo":
-            if subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True, timeout=10).returncode:
-                warn(
-                    "sudo asks for a password, so the runner helper cannot start and builds run DEGRADED, "
-                    "without a jail. "
-                    "Run `sudo -v` first, then `imagefactory down` and `imagefactory up`."
-                )
+def prepare(site: Site, *, database: bool, builds: bool) -> None:
+    """Bring directories, keys and generated configuration in order.
 
-
-def prepare(site: Site, *, database: bool) -> None:
-    """Bring directories, keys and generated configuration in order, and with `database` the stopped embedded
-    one.
+    With `database` also the stopped embedded one, and with `builds` the directory of a stopped runner helper.
     """
     sites.prepare(site)
+    if builds:
+        builds_directory.prepare(site)
     if database:
         embedded.prepare(site.data, site.account)
     table = processes.table(site)

@@ -7,13 +7,12 @@ on a stop, and also when the starter is killed without a chance to say anything.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from types import FrameType
-
-from imagefactory.entry.up.processes import helper_mode
 
 _ROOT_SIDE = "--root-side"
 _SUDO_REFUSED = 77
@@ -30,8 +29,11 @@ def _kept() -> list[str]:
 
 def user_side() -> int:
     """Start the root side and wait for it; a signal or this process's end closes the pipe."""
-    if helper_mode() != "sudo":
-        sys.stderr.write("The runner helper needs root and sudo is not installed; builds run degraded without it.\n")
+    if shutil.which("sudo") is None:
+        sys.stderr.write(
+            "The runner helper needs sudo, which is gone, so builds wait. Install it again, or run `imagefactory down` "
+            "and `imagefactory up`: then builds run degraded.\n"
+        )
         return _SUDO_REFUSED
     owner = f"IMAGEFACTORY_HELPER_FOR={os.getuid()}:{os.getgid()}"
     command = [
@@ -58,8 +60,8 @@ def user_side() -> int:
         code = child.wait()
     if code == 1:
         sys.stderr.write(
-            "sudo did not start the runner helper. It must not ask for a password here: run `sudo -v` before "
-            "`imagefactory up`, or allow this command in sudoers. Builds run degraded until then.\n"
+            "sudo did not start the runner helper, so builds wait. It must not ask for a password here: run `sudo -v` "
+            "and then `imagefactory up`, or allow this command in sudoers.\n"
         )
     return code
 

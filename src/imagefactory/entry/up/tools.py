@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from imagefactory.adapters.postgres import binaries
 from imagefactory.adapters.postgres.errors import PostgresError
@@ -15,14 +19,19 @@ from imagefactory.adapters.postgres.errors import PostgresError
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+_FROM_WHEEL = "make up (a Python package of requirements/core.lock)"
+Group = Literal["always", "builds", "jail", "database", "optional"]
+ALL: frozenset[Group] = frozenset({"always", "builds", "jail", "database"})
+
+
 @dataclasses.dataclass(frozen=True)
 class Tool:
-    """One program. `needed` tools stop `up`; without the others something is missing or weaker."""
+    """One program. `group` says when it is needed; without it `up` does not start then."""
 
     name: str
     what_for: str
     package: str
-    needed: bool = True
+    group: Group = "always"
     least: tuple[int, ...] = ()
     remedy: str = ""
 
@@ -32,20 +41,23 @@ class Tool:
 
 
 TOOLS = (
-    Tool("buildah", "builds container images", "buildah", least=(1, 28)),
-    Tool("crun", "runs each RUN step in a container of its own", "crun", least=(1, 8)),
-    Tool("newuidmap", "gives a build users of its own", "uidmap"),
-    Tool("skopeo", "copies images between registry and builds", "skopeo", least=(1, 9)),
-    Tool("docker-registry", "keeps the images that builds make", "docker-registry", least=(2, 8)),
-    Tool("git", "fetches sources", "git", least=(2, 30)),
-    Tool("mkfs.ext4", "makes a build directory of limited size", "e2fsprogs"),
-    Tool("mount", "mounts a build directory", "mount"),
-    Tool("ip", "makes the network of a build", "iproute2"),
-    Tool("iptables", "keeps a build's network from this machine", "iptables"),
-    Tool("mmdebstrap", "makes base images of Debian (for the demo)", "mmdebstrap", needed=False),
-    Tool("ssh", "fetches sources over ssh", "openssh-client", needed=False),
-    Tool("chromium", "drives the pages in tests", "chromium", needed=False),
+    Tool("buildah", "builds container images", "buildah", "builds", (1, 28)),
+    Tool("crun", "runs each RUN step in a container of its own", "crun", "builds", (1, 8)),
+    Tool("unshare", "makes the namespaces of a build without root", "util-linux", "builds"),
+    Tool("newuidmap", "gives a build users of its own", "uidmap", "builds"),
+    Tool("skopeo", "copies images between registry and builds", "skopeo", "always", (1, 9)),
+    Tool("docker-registry", "keeps the images that builds make", "docker-registry", "always", (2, 8)),
+    Tool("git", "fetches sources", "git", "always", (2, 30)),
+    Tool("mkfs.ext4", "makes a build directory of limited size", "e2fsprogs", "jail"),
+    Tool("mount", "mounts a build directory", "mount", "jail"),
+    Tool("ip", "makes the network of a build", "iproute2", "jail"),
+    Tool("iptables", "keeps a build's network from this machine", "iptables", "jail"),
+    Tool("mmdebstrap", "makes base images of Debian (for the demo)", "mmdebstrap", "optional"),
+    Tool("ssh", "fetches sources over ssh", "openssh-client", "optional"),
+    Tool("chromium", "drives the pages in tests", "chromium", "optional"),
 )
+_CADDY = Tool("caddy", "is the front door: one port for all", "", "always", (2, 7), _FROM_WHEEL)
+_POSTGRES = Tool("postgres", "is the embedded database", "", "database", (), _FROM_WHEEL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +67,7 @@ class Found:
     tool: Tool
     path: str
     version: str
+    needed: bool = True
 
     @property
     def old(self) -> bool:
@@ -68,7 +81,7 @@ class Found:
     @property
     def verdict(self) -> str:
         word = "missing" if not self.path else "too old" if self.old else "found"
-        return word if self.tool.needed or not self.bad else f"{word} (optional)"
+        return word if self.needed or not self.bad else f"{word} (optional)"
 
     @property
     def to_do(self) -> str:
@@ -79,33 +92,31 @@ class Found:
         return f"{self.tool.install} (version {least} or newer)" if self.old else self.tool.install
 
 
-def look(search: str = SEARCH) -> list[Found]:
-    """Return every tool with where it is among the directories `search`, and its version. Changes nothing."""
-    found = []
-    for tool in TOOLS:
-        path = shutil.which(tool.name, path=search) or ""
-        found.append(Found(tool, path, _version(path) if path else ""))
-    caddy = Path(sys.executable).with_name("caddy")
-    path = str(caddy) if caddy.is_file() else shutil.which("caddy", path=SEARCH) or ""
-    front = Tool("caddy", "is the front door: one port for all", "", least=(2, 7), remedy=_FROM_WHEEL)
-    found.append(Found(front, path, _version(path) if path else ""))
-    return [*found, _postgres()]
+def look(search: str = SEARCH, groups: AbstractSet[Group] = ALL, *, optional: bool = True) -> list[Found]:
+    """Return every tool with where it is among the directories `search`, and its version. Changes nothing.
+
+    Tools of `groups` are needed. Without `optional` the others are not looked for.
+    """
+    tools = [tool for tool in (*TOOLS, _CADDY, _POSTGRES) if optional or tool.group in groups]
+
+    def find(tool: Tool) -> Found:
+        path = _path(tool, search)
+        version = binaries.version() if path and tool is _POSTGRES else _version(path) if path else ""
+        return Found(tool, path, version, tool.group in groups)
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(find, tools))
 
 
-_FROM_WHEEL = "make up (a Python package of requirements/core.lock)"
-HELPER = {
-    "root": "runs as root, builds run in the jail",
-    "sudo": "starts through sudo, builds run in the jail while sudo asks for no password",
-    "absent": "ABSENT, builds run degraded and without limits; start as root, or: apt-get install sudo",
-}
-
-
-def _postgres() -> Found:
-    tool = Tool("postgres", "is the embedded database", "", remedy=_FROM_WHEEL)
-    try:
-        return Found(tool, str(binaries.directory() / "postgres"), binaries.version())
-    except PostgresError:
-        return Found(tool, "", "")
+def _path(tool: Tool, search: str) -> str:
+    if tool is _POSTGRES:
+        with contextlib.suppress(PostgresError):
+            return str(binaries.directory() / "postgres")
+        return ""
+    beside = Path(sys.executable).with_name("caddy")
+    if tool is _CADDY:
+        return str(beside) if beside.is_file() else shutil.which("caddy", path=SEARCH) or ""
+    return shutil.which(tool.name, path=search) or ""
 
 
 def kernel() -> dict[str, str]:
@@ -132,7 +143,7 @@ def _number(path: str, default: int = 0) -> int:
 def _version(path: str) -> str:
     flag = {"ip": "-V", "ssh": "-V", "mkfs.ext4": "-V"}.get(Path(path).name, "--version")
     if Path(path).name == "newuidmap":
-        return ""
+        return ""  # it has none to show
     try:
         done = subprocess.run(
             [path, flag], capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL

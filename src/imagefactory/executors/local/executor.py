@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from imagefactory.executors.base import (
     End,
@@ -17,6 +17,7 @@ from imagefactory.executors.base import (
     Exited,
     Finished,
     Isolation,
+    Network,
     Output,
     Plan,
     PlanRefused,
@@ -34,8 +35,8 @@ class LocalExecutor:
 
     name = "local"
 
-    def __init__(self, helper: Path) -> None:
-        self.helper = helper
+    def __init__(self, helper: Path, *, need_jail: bool = False) -> None:
+        self.helper, self._need_jail = helper, need_jail
 
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
@@ -46,7 +47,7 @@ class LocalExecutor:
             sock.close()
             raise ExecutorUnavailable(
                 f"The runner helper does not answer at {self.helper.name} ({error.strerror or error}). "
-                "Start it with `imagefactory up` as root or with sudo; the build waits."
+                "`imagefactory status` and its log say more; the build waits."
             ) from None
         sock.settimeout(_ANSWER_SECONDS)
         return sock
@@ -68,6 +69,24 @@ class LocalExecutor:
     def available(self) -> dict[str, Any]:
         """Return what the helper says of itself. Raises ExecutorUnavailable."""
         return self._ask({"op": "hello"})
+
+    def expected(self, network: Network) -> Isolation:
+        """Return the isolation that a build asking for this network would get now.
+
+        Raises ExecutorUnavailable: the helper is away, or it is degraded where the jail was demanded.
+        """
+        said = self.available()
+        level: Literal["jail", "degraded"] = "jail" if said["isolation"] == "jail" else "degraded"
+        self._check_level(level)
+        given: Network = network if level == "jail" else "none"
+        return Isolation(level, "crun", said["cgroup"], given, 0, tuple(said["missing"]), said["many_ids"])
+
+    def _check_level(self, level: str) -> None:
+        if self._need_jail and level != "jail":
+            raise ExecutorUnavailable(
+                "The runner helper is degraded, and IMAGEFACTORY_BUILD_ISOLATION=jail forbids builds without the jail. "
+                "Start the helper as root or through sudo; the build waits."
+            )
 
     def workspace(self, execution_id: str, disk_mib: int) -> Path:
         return Path(self._ask({"op": "workspace", "id": execution_id, "disk_mib": disk_mib})["path"])
@@ -103,6 +122,11 @@ class LocalExecutor:
         if first.get("event") != "isolation":
             sock.close()
             raise _refusal(first)
+        try:
+            self._check_level(first["level"])
+        except ExecutorUnavailable:
+            sock.close()  # the helper ends the run with its client
+            raise
         # A build may be silent for long; usage comes every second, so silence beyond this means the helper
         # is gone.
         sock.settimeout(60.0)

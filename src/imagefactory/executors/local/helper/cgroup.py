@@ -10,13 +10,14 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path("/sys/fs/cgroup")
 PARENT = "imagefactory"
 _V1 = ("cpu", "cpuacct", "memory", "blkio", "pids", "freezer")
 
 
-def mode() -> str:
+def mode() -> Literal["v1", "hybrid", "v2", "none"]:
     """Return `v2`, `hybrid`, `v1` or `none`: how control groups are mounted here."""
     if (ROOT / "cgroup.controllers").exists():
         return "v2"

@@ -85,12 +85,7 @@ def _root(spec: dict[str, Any]) -> None:
         os.symlink(f"usr/{link}", link)
     _etc(uid, ranges, resolver=spec["network"] == "open")
     _devices()
-    if spec["degraded"] and spec["network"] != "none":
-        # sysfs belongs to the network namespace, and this one has the machine's.
-        _mount("/sys", "sys", "", _MS_BIND | _MS_REC)
-        _remount("sys", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    else:
-        _mount("sysfs", "sys", "sysfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _mount("sysfs", "sys", "sysfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     # An empty read-only directory in place of the control groups: limits stay out of reach, and crun is
     # content.
     _mount("cgroup", "sys/fs/cgroup", "tmpfs", _MS_RDONLY, "size=4k,mode=755")
@@ -151,7 +146,9 @@ def _become(uid: int) -> None:
     """Drop to the build's user for good."""
     for capability in _DROPPED:
         _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    os.setgroups([])
+    # A user namespace of one id allows no change of groups (user_namespaces(7)), and has none to give away.
+    with contextlib.suppress(PermissionError) if uid == 0 else contextlib.nullcontext():
+        os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
@@ -250,7 +247,7 @@ def main() -> int:
     if spec["netns"]:
         namespace = os.open(spec["netns"], os.O_RDONLY | os.O_CLOEXEC)
         _check(_LIBC.setns(namespace, _CLONE_NEWNET), "join the network")
-    elif not spec["degraded"] or spec["network"] == "none":
+    else:
         flags |= _CLONE_NEWNET
     _check(_LIBC.unshare(flags), "make namespaces")
     child = os.fork()

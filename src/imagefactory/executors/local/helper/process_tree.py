@@ -66,6 +66,13 @@ class ProcessTree:
     def refused_forks(self) -> int:
         return self._too_many
 
+    def heads(self) -> list[int]:
+        """Return the children of `top`: process 1 of the jail, once it is there."""
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{self.top}/task/{self.top}/children").read_text(encoding="ascii")
+            return [int(pid) for pid in text.split()]
+        return []
+
     def destroy(self, seconds: float = 10.0) -> bool:
         """Kill the tree, process 1 of the jail first: the kernel then kills all of its namespace."""
         deadline = time.monotonic() + seconds

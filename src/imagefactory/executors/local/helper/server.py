@@ -20,7 +20,8 @@ from imagefactory.executors.local import frames
 from imagefactory.executors.local.helper import request as requests
 from imagefactory.executors.local.helper.cgroup import Group, mode
 from imagefactory.executors.local.helper.network import Network
-from imagefactory.executors.local.helper.session import Session
+from imagefactory.executors.local.helper.process_tree import ProcessTree
+from imagefactory.executors.local.helper.session import Session, lost_walls, many_ids
 from imagefactory.executors.local.helper.slots import JAILS, SLOTS, NoSlot, Slot
 from imagefactory.executors.local.helper.workspace import Workspace, WorkspaceUnavailable
 
@@ -60,7 +61,9 @@ class Helper:
             with socket.socket(socket.AF_UNIX) as listener:
                 self._bind(listener)
                 listener.listen(64)
-                log.info("ready on %s, control groups %s", self.path, mode())
+                if self.degraded:
+                    log.warning("DEGRADED: builds run without %s", ", ".join(lost_walls()))
+                log.info("ready on %s, control groups %s", self.path, "none" if self.degraded else mode())
                 while True:
                     client, _ = listener.accept()
                     if not self._room.acquire(blocking=False):
@@ -181,6 +184,8 @@ class Helper:
             return {
                 "cgroup": "none" if self.degraded else mode(),
                 "isolation": "degraded" if self.degraded else "jail",
+                "missing": [*lost_walls(), *ProcessTree().missing, "disk limit"] if self.degraded else [],
+                "many_ids": many_ids(),
                 "pid": os.getpid(),
             }
         if op == "leftovers":

@@ -34,10 +34,21 @@ _ALREADY_ROOTLESS = {
     "_CONTAINERS_ROOTLESS_UID": "1000",
     "_CONTAINERS_ROOTLESS_GID": "1000",
 }
-_DEGRADED = ("uid of its own", "control group")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DISK_FULL = b"No space left on device"
 _PATIENCE = 5  # seconds in which forks are refused without a break until a build is taken for a fork bomb
+
+
+def many_ids() -> bool:
+    """Return whether this helper's user namespace has users besides its root."""
+    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[2]) for line in lines) > 1
+
+
+def lost_walls() -> list[str]:
+    """Return which walls a helper without root can not put up, whatever the build."""
+    owners = [] if many_ids() else ["subordinate ids (files of other owners become root's)"]
+    return ["uid of its own", *owners, "control group", "network other than none"]
 
 
 class Session:
@@ -57,6 +68,9 @@ class Session:
         self.workspace = Workspace(builds, request.id)
         self.locks, self.owner, self.port = locks, owner, port
         self._degraded_uid = degraded_uid  # who the build runs as where the helper is not the machine's root
+        self._lost = lost_walls() if degraded_uid is not None else []
+        # Without root there is no filter: any network would be this machine's, its loopback services included.
+        self._network = request.network if degraded_uid is None else "none"
         self._seen = Seen()
         self._device: tuple[int, int] | None = None  # what the loop device had moved before, for earlier builds
 
@@ -71,17 +85,12 @@ class Session:
         try:
             group.destroy()
             group.create(cpus=self.request.cpus, memory_mib=self.request.memory_mib, pids=self.request.pids)
-            missing = list(group.missing)
+            missing = [*self._lost, *group.missing]
             if not self.workspace.limited:
                 missing.append("disk limit")
-            kind = self.request.network
-            if self._degraded_uid is not None:
-                missing = [*_DEGRADED, *missing] + (
-                    ["network filter: this machine's own network is used"] if kind != "none" else []
-                )
             if filtered:
                 try:
-                    network.up(kind)
+                    network.up(self.request.network)
                 except (NetworkUnavailable, OSError) as error:
                     network.down()
                     frames.send(
@@ -95,9 +104,10 @@ class Session:
                 "level": "jail" if self._degraded_uid is None else "degraded",
                 "runtime": "crun",
                 "cgroup": group.mode,
-                "network": kind,
+                "network": self._network,
                 "uid": slot.uid or self._degraded_uid,
                 "missing": missing,
+                "many_ids": many_ids(),
             }
             frames.send(self.client, {"event": "isolation", **isolation})
             end = self._jail(slot, group, network if filtered else None)
@@ -135,7 +145,7 @@ class Session:
             "degraded": self._degraded_uid is not None,
             "max_pids": self.request.pids,
             "workspace": str(self.workspace.path),
-            "network": self.request.network,
+            "network": self._network,
             "netns": network.path if network else "",
             "procs_files": group.procs_files(),
             "commands": [c | {"env": base | c["env"]} for c in self.request.commands],
@@ -153,9 +163,14 @@ class Session:
                 self._follow(process, ours, group, network)
                 return verdict(self.request, self._seen, group)
             finally:
+                # Killing their parent makes them children of this helper, process 1 of its own namespace.
+                heads = group.heads() if isinstance(group, ProcessTree) else []
                 process.kill()
                 group.destroy()
                 process.wait()
+                for head in heads:
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(head, 0)
                 for pipe in (process.stdout, process.stderr):
                     if pipe:
                         pipe.close()
