@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.runtime.test_up_and_down import Factory
+from tests.runtime.stand import Factory
 
 pytestmark = pytest.mark.real
 BUSYBOX = shutil.which("busybox") or "/usr/bin/busybox"

@@ -34,6 +34,15 @@ def asset(name: str) -> str:
 
 
 @register.simple_tag
+def favicon(name: str) -> SafeString:
+    """Return the link to the icon of the browser's tab: the product's mark, or a build's status."""
+    known = {"mark", "succeeded", "failed", "running", "cancelled"}
+    return format_html(
+        '<link rel="icon" href="/static/icons/{}.svg" type="image/svg+xml">', name if name in known else "queued"
+    )
+
+
+@register.simple_tag
 def icon(name: str, tone: str = "") -> SafeString:
     """Return an icon of the sprite; always next to a word or a label."""
     return format_html('<svg class="icon {}" aria-hidden="true"><use href="#i-{}"/></svg>', tone, name)
