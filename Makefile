@@ -5,9 +5,8 @@ run := sh scripts/with-venv.sh
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: bootstrap ## From a bare machine to a first real image, then leave the factory running
-	@$(run) imagefactory up
-	@$(run) imagefactory demo
+demo: ## From a bare machine to a first real image, then leave the factory running
+	@sh scripts/demo.sh
 
 test: bootstrap-test ## Run every check and test
 	@sh scripts/test.sh

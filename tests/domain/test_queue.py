@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from imagefactory.domain.builds import queue, selectors
 from imagefactory.domain.builds.errors import BuildNotCancellable, LeaseLost
@@ -236,3 +236,24 @@ def test_many_claimers_at_once_take_each_build_once_and_keep_the_limit() -> None
     assert len({c.build_id for c in taken}) == 18
     assert not any(wrong)
     assert set(TenantQueue.objects.values_list("running", flat=True)) == {0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claimer_waits_for_a_tenant_that_another_holds_for_a_moment() -> None:
+    build = submit(make_world())
+    held, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            list(TenantQueue.objects.select_for_update(no_key=True))
+            held.set()
+            enough.wait(0.05)
+        connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    claim = queue.claim("w")
+    holder.join()
+    assert claim is not None
+    assert claim.build_id == build.id

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from django.db import migrations
 
-SQL = (Path(__file__).parent / "queue.sql").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+SQL = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("queue.sql", "claim.sql"))
 UNDO = """
 drop function builds_claim(text, uuid, interval);
 drop function builds_enqueue(uuid, int);

@@ -1,0 +1,8 @@
+#!/bin/sh
+# From a bare machine to a first real image, and a factory that goes on running: installs what is missing, starts the
+# factory, builds the example, pulls it back and runs it. Safe to run again; the second time is fast. `make demo` is this.
+set -eu
+here=$(dirname "$0")
+sh "$here/bootstrap.sh" run
+sh "$here/with-venv.sh" imagefactory up
+exec sh "$here/with-venv.sh" imagefactory demo
