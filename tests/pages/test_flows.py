@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from imagefactory.domain.identity.models import Membership, Tenant, User
+from imagefactory.kernel.clock import now
 
 SIGN_UP = {"name": "Mira Lund", "email": "mira@example.com", "password": "copper-kettle-9", "tenant_name": "Acme"}
 DOCKERFILE = "FROM scratch\nCOPY hello /\n"
@@ -137,6 +138,10 @@ def test_the_list_filters_by_words_and_terms_and_says_what_it_did_not_understand
     url = started(shop)
     shop.post(f"{url}/cancel")
     assert url in text(shop, "/t/acme/builds?q=status:cancelled+project:shop+author:me")
+    today = now().date().isoformat()
+    assert url in text(shop, f"/t/acme/builds?q=trigger:web+since:{today}")
+    assert "No build matches" in text(shop, f"/t/acme/builds?q=until:{today}")
+    assert "takes a day such as" in text(shop, "/t/acme/builds?q=since:yesterday")
     page = text(shop, "/t/acme/builds?q=status:failed")
     assert "No build matches" in page
     assert "Clear the filter" in page

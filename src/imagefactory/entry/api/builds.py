@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -43,16 +44,22 @@ def _project_id(a: Actor, project: str) -> uuid.UUID | None:
     return get_project(a, project).id if project else None
 
 
+def _aware(moment: dt.datetime | None) -> dt.datetime | None:
+    """Return the moment; one without a zone is taken as UTC."""
+    return moment.replace(tzinfo=dt.UTC) if moment is not None and moment.tzinfo is None else moment
+
+
 @router.get("", response=s.BuildsOut, openapi_extra=needs("build:view"))
 def list_builds(
     request: HttpRequest, project: s.Text = "", status: s.Text = "", method: s.Text = "", ref: s.Text = "",
-    text: s.Text = "", mine: bool = False, cursor: uuid.UUID | None = None, limit: int = 50,
+    text: s.Text = "", trigger: s.Text = "", since: dt.datetime | None = None, until: dt.datetime | None = None,
+    mine: bool = False, cursor: uuid.UUID | None = None, limit: int = 50,
 ) -> Any:  # fmt: skip
-    """Return builds, newest first."""
+    """Return builds, newest first; `since` and `until` are times with a zone, of the submission."""
     a = actor(request)
     wanted = selectors.BuildFilter(
         project_id=_project_id(a, project), status=status, method=method, ref=ref, text=text,
-        author=a.user_id if mine else None,
+        author=a.user_id if mine else None, trigger=trigger, since=_aware(since), until=_aware(until),
     )  # fmt: skip
     items, after = selectors.list_builds(a, wanted, before=cursor, limit=max(1, min(limit, 200)))
     total = selectors.count_builds(a, wanted)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import shlex
 import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 from imagefactory.domain.builds.selectors import BuildFilter
@@ -14,7 +17,7 @@ from imagefactory.domain.projects.selectors import get_project
 from imagefactory.kernel.actor import Actor
 from imagefactory.methods.registry import METHODS
 
-KEYS = ("status", "branch", "method", "author", "project")
+Reader = Callable[[Actor, str], tuple[str, object]]
 MAX_LENGTH = 200
 
 
@@ -66,34 +69,62 @@ def read(actor: Actor, text: str, project_id: uuid.UUID | None = None) -> Query:
         key, colon, value = term.partition(":")
         if not colon or not value or "/" in key:
             words.append(term)
-        elif key not in KEYS:
-            hints.append(f"There is no filter {key}: use {', '.join(KEYS)}, or words.")
-        else:
-            hints += _take(actor, key, value, fields, project_id)
+        elif key not in _READERS:
+            hints.append(f"There is no filter {key}: use {', '.join(_READERS)}, or words.")
+        elif not (key == "project" and project_id):  # a project's own list stays within the project
+            try:
+                field, meant = _READERS[key](actor, value)
+                fields[field] = meant
+            except _Hint as hint:
+                hints.append(str(hint))
     fields["text"] = " ".join(words)
     chips = [Chip(t, _quoted(terms[:i] + terms[i + 1 :])) for i, t in enumerate(terms)]
     return Query(text, BuildFilter(**fields), chips, " ".join(hints))  # type: ignore[arg-type]
 
 
-def _take(actor: Actor, key: str, value: str, fields: dict[str, object], project_id: uuid.UUID | None) -> list[str]:
-    """Put one term into the filter; return a hint when its value is none."""
-    if key == "status":
-        if value not in set(BuildStatus):
-            return [f"There is no status {value}: use {', '.join(BuildStatus)}."]
-        fields["status"] = value
-    elif key == "branch":
-        fields["ref"] = value
-    elif key == "method":
-        if value not in METHODS:
-            return [f"There is no method {value}: use {', '.join(METHODS)}."]
-        fields["method"] = value
-    elif key == "author":
-        if value != "me":
-            return ["author: takes me; search for other people's builds by words."]
-        fields["author"] = actor.user_id
-    elif project_id is None:
+class _Hint(Exception):
+    """A value that a key does not take; the text is the sentence for the person."""
+
+
+def _one_of(what: str, field: str, known: Iterable[str]) -> Reader:
+    def read_value(actor: Actor, value: str) -> tuple[str, object]:
+        if value not in known:
+            raise _Hint(f"There is no {what} {value}: use {', '.join(known)}.")
+        return field, value
+
+    return read_value
+
+
+def _day(field: str) -> Reader:
+    def read_value(actor: Actor, value: str) -> tuple[str, object]:
         try:
-            fields["project_id"] = get_project(actor, value).id
-        except ProjectNotFound:
-            return [f"There is no project {value}, or you may not see it."]
-    return []
+            return field, dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC)
+        except ValueError:
+            raise _Hint(f"{field}: takes a day such as 2026-11-25.") from None
+
+    return read_value
+
+
+def _author(actor: Actor, value: str) -> tuple[str, object]:
+    if value != "me":
+        raise _Hint("author: takes me; search for other people's builds by words.")
+    return "author", actor.user_id
+
+
+def _project(actor: Actor, value: str) -> tuple[str, object]:
+    try:
+        return "project_id", get_project(actor, value).id
+    except ProjectNotFound:
+        raise _Hint(f"There is no project {value}, or you may not see it.") from None
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "status": _one_of("status", "status", tuple(BuildStatus)),
+    "branch": lambda _, value: ("ref", value),
+    "method": _one_of("method", "method", tuple(METHODS)),
+    "author": _author,
+    "project": _project,
+    "trigger": _one_of("trigger", "trigger", ("web", "api", "cli", "rerun")),
+    "since": _day("since"),
+    "until": _day("until"),
+}

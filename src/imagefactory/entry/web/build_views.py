@@ -109,19 +109,43 @@ def _log(actor: Actor, b: BuildDetail, run: ExecutionView | None, base: str, req
     return {"log": log_pages.pane(actor, b, run, base, request)}
 
 
+def _values(run: ExecutionView | None) -> list[tuple[str, str, str]]:
+    """Return the manifest as the attempt used it: field, value and where it came from; empty before it was fetched."""
+    facts = run.facts if run else {}
+    manifest, origins = facts.get("manifest") or {}, facts.get("origins") or {}
+    rows = []
+    for name, value in manifest.items():
+        parts = value if isinstance(value, dict) and any(f"{name}.{k}" in origins for k in value) else {"": value}
+        for key, part in parts.items():
+            field = f"{name}.{key}" if key else name
+            origin = origins.get(field) or origins.get(name) or "installation"
+            text = part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
+            if text not in {"", "null", "[]", "{}"}:
+                rows.append((field, text, str(origin).capitalize()))
+    return rows
+
+
 @require_GET
 def config(request: HttpRequest, tenant: str, project: str, number: int) -> HttpResponse:
-    """What was asked for and what was used: the manifest whole, the source, the tools and the isolation."""
+    """What was asked for and what was used: each value with its origin, the source, the bases and the isolation."""
     actor, found, b = find_build(request, tenant, project, number)
     run = find_attempt(actor, b, attempt_of(request))
     page = {
         "b": b, "project": found, "title": build_rows.title(b), "base": build_url(tenant, found.slug, number),
-        "manifest": json.dumps(b.manifest, indent=2, ensure_ascii=False), "run": run, "tab": "config",
+        "manifest": json.dumps(b.manifest, indent=2, ensure_ascii=False), "run": run, "values": _values(run),
         "source": [(k, str(v)) for k, v in b.source.items() if v and k != "credential_id"],
-        "facts": json.dumps(dict(run.facts), indent=2, ensure_ascii=False) if run and run.facts else "",
-        "isolation": [(k, str(v)) for k, v in run.isolation.items()] if run else [],
+        "bases": [(str(x.get("written", "")), str(x.get("digest", ""))) for x in (run.facts.get("bases") or ())]
+        if run else [],
+        "isolation": [(k.replace("_", " "), _words(v)) for k, v in run.isolation.items() if v not in ([], None)]
+        if run else [],
     }  # fmt: skip
     return show.page(request, "build_config.html", page)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @require_POST
