@@ -75,9 +75,6 @@ def _page(title: str, *parts: str) -> str:
     return "\n\n".join([_MADE, f"# {title}", *(part.strip("\n") for part in parts)]) + "\n"
 
 
-# --- settings ---------------------------------------------------------------------------------------------------------
-
-
 def _type(field: Any) -> str:
     kinds = {"int": "whole number", "float": "number", "bool": "true or false", "Path": "path", "str": "text"}
     annotation = field.annotation
@@ -130,9 +127,6 @@ def settings() -> str:
     )
 
 
-# --- permissions ------------------------------------------------------------------------------------------------------
-
-
 def _routes() -> dict[str, list[str]]:
     """Return the API's routes by the permission that they state."""
     from imagefactory.entry.api.site import openapi_text
@@ -166,9 +160,6 @@ def permissions() -> str:
              for p in ["none", "signed in", *Permission]],
         ),
     )  # fmt: skip
-
-
-# --- statuses ---------------------------------------------------------------------------------------------------------
 
 
 def _enums(module: ModuleType) -> list[type[enum.StrEnum]]:
@@ -216,9 +207,6 @@ def statuses() -> str:
     )
 
 
-# --- events -----------------------------------------------------------------------------------------------------------
-
-
 def events() -> str:
     """Return every event with its payload, and what each sets off."""
     from imagefactory.kernel.events import Event
@@ -253,9 +241,6 @@ def events() -> str:
     )
 
 
-# --- errors -----------------------------------------------------------------------------------------------------------
-
-
 def errors() -> str:
     """Return every code with its status.
 
@@ -280,9 +265,6 @@ def errors() -> str:
         _table(("status", "code", "when"), rows),
         "While a process of the factory restarts, the front door itself answers `502` with the code `unavailable`.",
     )
-
-
-# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def commands() -> dict[str, Any]:
@@ -344,9 +326,6 @@ def cli() -> str:
         "## Exit status",
         _table(("status", "means"), statuses),
     )
-
-
-# --- documents for programs -------------------------------------------------------------------------------------------
 
 
 def openapi() -> str:
