@@ -13,10 +13,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from imagefactory.domain.builds.selectors import BuildView
 from imagefactory.domain.builds.services.cancel import cancel_build
 from imagefactory.domain.builds.services.submit import submit_build
-from tests.browser.stage.servers import Servers, Stage, wait_for
 from tests.conftest import INLINE
+from tests.stage.servers import Servers, Stage, wait_for
 
-pytest_plugins = ["tests.browser.stage.fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 Enter = Callable[..., BrowserContext]

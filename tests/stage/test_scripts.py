@@ -9,10 +9,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, Request, expect
 
 from imagefactory.domain.builds.services.submit import submit_build
-from tests.browser.stage.servers import Stage
 from tests.conftest import INLINE
+from tests.stage.servers import Stage
 
-pytest_plugins = ["tests.browser.stage.fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 Enter = Callable[..., BrowserContext]

@@ -13,8 +13,8 @@ from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.stage.servers import Servers, Stage, wait_for
 from tests.conftest import make_world
+from tests.stage.servers import Servers, Stage, wait_for
 
 
 def _address(parameters: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from imagefactory.entry.up.site import Site
 from imagefactory.kernel import env
 from tests.conftest import World
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def wait_for(what: Callable[[], object], why: str, seconds: float = 60) -> None:
@@ -42,7 +42,7 @@ class Servers:
         self._environment = {
             **processes.environment(self.site),
             "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
-            "DJANGO_SETTINGS_MODULE": "tests.browser.stage.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.stage.settings",
             "IMAGEFACTORY_TEST_DATABASE_URL": database_url,
             "IMAGEFACTORY_TEST_INVALID_VARIABLE": "",
             "IMAGEFACTORY_WEB_WORKERS": "1",
