@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         "", description="The name of this dispatcher host in the record of a build. Empty: the host's name."
     )
     worker_slots: int = Field(2, ge=1, le=128, description="Builds that this dispatcher runs at the same time.")
+    drain_seconds: int = Field(
+        20, ge=0, le=3600,
+        description="Seconds that a stopping dispatcher waits for running builds; then they go back to the queue.",
+    )  # fmt: skip
     tenant_slots: int = Field(4, ge=1, le=10_000, description="Builds of one tenant that may run at once, everywhere.")
     lease_seconds: int = Field(
         45,
@@ -129,7 +133,7 @@ class Settings(BaseSettings):
     )
     allowed_git_hosts: str = Field(
         "",
-        description="Comma-separated host names that repositories may live on. Empty: any host but this machine.",
+        description="Comma-separated host names that repositories may live on. Empty: any host outside this machine and private networks.",
     )
     allow_file_sources: bool = Field(
         False,

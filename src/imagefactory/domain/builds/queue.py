@@ -129,12 +129,26 @@ def take_lost(worker: str = "", incarnation_started: dt.datetime | None = None, 
     return len(rows)
 
 
-def _lose(execution: Execution) -> None:
+def hand_back(worker: str, execution_ids: Iterable[uuid.UUID]) -> int:
+    """Put builds back that this worker stops for, at once and without counting it against them; return how many."""
+    with transaction.atomic():
+        rows = list(
+            Execution.objects.select_for_update(of=("self",))
+            .filter(id__in=list(execution_ids), worker=worker, status__in=ACTIVE)
+            .select_related("build")
+        )
+        for execution in rows:
+            _lose(execution, planned=True)
+    return len(rows)
+
+
+def _lose(execution: Execution, *, planned: bool = False) -> None:
     build, moment = execution.build, now()
+    why = "was stopped" if planned else "stopped reporting"
     Execution.objects.filter(id=execution.id).update(
         status=ExecutionStatus.LOST,
         finished_at=moment,
-        reason=f"Worker {execution.worker} stopped reporting; the build was taken from it.",
+        reason=f"Worker {execution.worker} {why}; the build was taken from it.",
     )
     close_stages(execution.id)
     release(build.tenant_id)
@@ -151,9 +165,12 @@ def _lose(execution: Execution) -> None:
         ),
         correlation_id=str(build.id),
     )
-    Build.objects.filter(id=build.id).update(lost=build.lost + 1)
+    if not planned:
+        Build.objects.filter(id=build.id).update(lost=build.lost + 1)
     if build.cancel_requested_at is not None:
         end_build(build, BuildStatus.CANCELLED)
+    elif planned:
+        requeue(build, f"Worker {execution.worker} was stopped; the build starts again.")
     elif build.lost + 1 >= env.get().max_attempts:
         message = (
             f"The worker was lost {build.lost + 1} times while this build ran, so it is not tried again. Ask the operator "

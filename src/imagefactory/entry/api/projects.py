@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Router, Status, UploadedFile
 
 from imagefactory.domain.projects import selectors, services
@@ -24,6 +24,11 @@ def _if_version(request: HttpRequest) -> int | None:
     if not given.isdigit() or len(given) > 9:
         raise InvalidRequest('If-Match is the ETag of the project, such as "3".')
     return int(given)
+
+
+def _tagged(response: HttpResponse, project: selectors.ProjectView) -> selectors.ProjectView:
+    response["ETag"] = f'"{project.version}"'
+    return project
 
 
 @router.get("", response=s.ProjectsOut, openapi_extra=needs("project:view"))
@@ -46,31 +51,32 @@ def create_project(request: HttpRequest, body: s.ProjectIn) -> Status[Any]:
 
 
 @router.get("/{project}", response=s.ProjectOut, openapi_extra=needs("project:view"))
-def get_project(request: HttpRequest, project: str) -> Any:
-    """Return a project by its slug or id."""
-    return selectors.get_project(actor(request), project)
+def get_project(request: HttpRequest, response: HttpResponse, project: str) -> Any:
+    """Return a project by its slug or id; its ETag goes into If-Match of a change."""
+    return _tagged(response, selectors.get_project(actor(request), project))
 
 
 @router.patch("/{project}", response=s.ProjectOut, openapi_extra=needs("settings:edit"))
-def change_project(request: HttpRequest, project: str, body: s.ProjectChange) -> Any:
+def change_project(request: HttpRequest, response: HttpResponse, project: str, body: s.ProjectChange) -> Any:
     """Change a project's name or description; honours If-Match."""
     a = actor(request)
     p = selectors.get_project(a, project)
-    return services.update_project(
+    changed = services.update_project(
         a,
         p.id,
         name=body.name if body.name is not None else p.name,
         description=body.description if body.description is not None else p.description,
         if_version=_if_version(request),
     )
+    return _tagged(response, changed)
 
 
 @router.put("/{project}/source", response=s.ProjectOut, openapi_extra=needs("settings:edit"))
-def set_source(request: HttpRequest, project: str, body: s.SourceIn) -> Any:
+def set_source(request: HttpRequest, response: HttpResponse, project: str, body: s.SourceIn) -> Any:
     """Say where builds take their source from."""
     a = actor(request)
     p = selectors.get_project(a, project)
-    return services.set_source(
+    changed = services.set_source(
         a,
         p.id,
         kind=body.kind,
@@ -78,6 +84,7 @@ def set_source(request: HttpRequest, project: str, body: s.SourceIn) -> Any:
         credential_id=body.credential_id,
         if_version=_if_version(request),
     )
+    return _tagged(response, changed)
 
 
 @router.post("/{project}/archive", response={204: None}, openapi_extra=needs("settings:edit"))

@@ -188,7 +188,7 @@ class Attempt:
         used = {name: value for name, value in secrets.items() if name in manifest.secrets}
         facts = Facts(
             network=cast("Network", walls.network), options=_options(walls), bases=bases, commit=fetched.commit,
-            commit_time=fetched.committed_at, labels=_labels(fetched.commit, work), secrets=sorted(used),
+            commit_time=fetched.committed_at, labels=_labels(fetched.commit), secrets=sorted(used),
         )  # fmt: skip
         with self._in_stage("lint", writer):
             self._lint(method, manifest, workspace, facts, writer)
@@ -320,11 +320,9 @@ def _options(walls: Isolation) -> list[str]:
     return ["--storage-driver", "overlay", *few]
 
 
-def _labels(commit: str, work: Work) -> dict[str, str]:
-    labels = {"org.opencontainers.image.title": work.name}
-    if commit:
-        labels["org.opencontainers.image.revision"] = commit
-    return labels
+def _labels(commit: str) -> dict[str, str]:
+    """Return what the factory alone knows; the title is the Dockerfile's to give."""
+    return {"org.opencontainers.image.revision": commit} if commit else {}
 
 
 def _write_secrets(workspace: Path, secrets: Mapping[str, str]) -> None:

@@ -155,6 +155,8 @@ def _fetch_base(
         code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
         who = "operator" if ours or code == "base_failed" else "you"
         message = f"Line {image.line} of the Dockerfile: base image {image.reference}: {error}"
+        if last and not ours and len(parse(image.reference).candidates(settings.host)) > 1:
+            message += " This factory's own library does not have it either."
         raise StageFailed(Failure(code, _STAGE, message, who, dockerfile_line=image.line)) from None
 
 

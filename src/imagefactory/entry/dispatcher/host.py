@@ -66,7 +66,7 @@ class Host:
                 self._away("claiming", error)
                 self._stop.wait(1.0)
             self._wake.wait(TICK_SECONDS)
-        self._drain(20.0)
+        self._drain(self._settings.drain_seconds)
 
     def _first_steps(self) -> None:
         """Take back what an earlier life of this host held; the reaper removes what is left of it."""
@@ -176,7 +176,7 @@ class Host:
             attempt.cancel()
 
     def _drain(self, seconds: float) -> None:
-        """Wait for running builds; what is not done by then is taken back at the next start."""
+        """Wait for running builds; what is not done by then stops here and goes back to the queue at once."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with self._guard:
@@ -184,10 +184,14 @@ class Host:
                     return
             time.sleep(0.1)
         with self._guard:
-            held = [attempt for _, attempt in self._running.values()]
-        for attempt in held:
+            held = dict(self._running)
+        for _, attempt in held.values():
             attempt.abandon()
         time.sleep(1.0)
+        try:
+            queue.hand_back(self.name, held)
+        except (OperationalError, InterfaceError) as error:
+            self._away("handing builds back", error)  # their leases run out instead
 
     def _away(self, what: str, error: Exception) -> None:
         self._last_outage = time.monotonic()

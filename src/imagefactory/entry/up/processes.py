@@ -40,7 +40,13 @@ def table(site: Site) -> list[Process]:
         Process("web", "pages and API", _with_socket(site, "web", _web(site)), 30),
         Process("stream", "live logs", _with_socket(site, "stream", _stream(site)), 30, stop_seconds=5),
         Process("worker", "jobs: events, clean-up, clocks", _launch("worker"), 40, stop_seconds=15),
-        Process("dispatcher", "claims builds and runs them", _launch("dispatcher"), 50, stop_seconds=20),
+        Process(
+            "dispatcher",
+            "claims builds and runs them",
+            _launch("dispatcher"),
+            50,
+            stop_seconds=site.settings.drain_seconds + 10,
+        ),  # fmt: skip
         _front_door(site),
     ]
     if not settings.database_url:

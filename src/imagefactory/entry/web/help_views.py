@@ -44,6 +44,6 @@ def topic(request: HttpRequest, name: str = "start") -> HttpResponse:
         "roles": [r.capitalize() for r in Role],
         "matrix": [(str(p), [p in ROLE_PERMISSIONS[r] for r in Role]) for p in Permission],
         "statuses": [(str(s), MEANINGS[s]) for s in BuildStatus], "host": env.get().host, "url": env.get().public_url,
-        "methods": sorted(METHODS), "tls": env.get().public_url.startswith("https://"),
+        "methods": sorted(METHODS), "lease_seconds": env.get().lease_seconds, "tls": env.get().public_url.startswith("https://"),
     }  # fmt: skip
     return show.page(request, "help.html", page)

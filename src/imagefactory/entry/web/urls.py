@@ -29,9 +29,9 @@ class DigestConverter(StringConverter):
 
 
 class ImageNameConverter(StringConverter):
-    """The name of an image without its tenant: a project, or a project and a name."""
+    """The name of an image without its tenant: a project, or a project and names below it."""
 
-    regex = "[a-z0-9._-]+(?:/[a-z0-9._-]+)?"
+    regex = "[a-z0-9._-]+(?:/[a-z0-9._-]+)*"
 
 
 register_converter(DigestConverter, "digest")

@@ -124,9 +124,16 @@ def _dockerfile(actor: Actor, manifest: Manifest) -> Iterator[Check]:
 
 def _base(actor: Actor, written: str, line: int) -> Check:
     try:
-        reference = parse(written)
+        candidates = parse(written).candidates(env.get().host)
     except ReferenceInvalid as error:
         return Check("Base image", "fail", f"Line {line}: {error}", "Correct the reference.")
+    reference = candidates[0]
+    if len(candidates) > 1:
+        return Check(
+            "Base image",
+            "pass",
+            f"{written} is looked for in this factory's library first, then at {candidates[-1].host}.",
+        )
     if reference.host != env.get().host:
         return Check(
             "Base image",
