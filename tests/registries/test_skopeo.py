@@ -12,6 +12,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ import yaml
 from imagefactory.adapters.registries.layout import read_image
 from imagefactory.adapters.registries.skopeo import CopyFailed, pull, push
 from tests.registries.test_secrets_and_tokens import layout_with
-from tests.sources.servers import free_port, shown_to_others
+from tests.sources.servers import GitHttpServer, free_port, self_signed, shown_to_others
 
 pytestmark = pytest.mark.real
 PASSWORD = "grant-of-the-dispatcher"
@@ -127,6 +128,14 @@ def test_a_registry_that_is_away_is_unreachable(layout: Path, tmp_path: Path) ->
 def test_what_a_server_in_trouble_answers_is_told_from_a_refusal(tmp_path: Path, status: int, code: str) -> None:
     with answering(status) as host:
         assert failed(lambda: pull(f"{host}/a/b:1", host, tmp_path / "x", password=None, tls=False)).code == code
+
+
+def test_a_certificate_that_nobody_vouches_for_is_the_operators_matter(tmp_path: Path) -> None:
+    with GitHttpServer(tmp_path, tls=self_signed(tmp_path)) as server:
+        host = f"localhost:{urlsplit(server.url).port}"
+        error = failed(lambda: pull(f"{host}/a/b:1", host, tmp_path / "x", password=None, tls=True))
+    assert error.code == "untrusted"
+    assert "certs.d" in str(error)
 
 
 def test_a_copy_that_takes_too_long_is_stopped(tmp_path: Path) -> None:

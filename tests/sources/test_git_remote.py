@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import os
 import socket
@@ -11,15 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from imagefactory.adapters.sources.addresses import AddressPolicy
 from imagefactory.adapters.sources.base import Credential, Problem, SourceLimits, SourceUnavailable
 from imagefactory.adapters.sources.git import GitRepositories
-from tests.sources.servers import SSHD, GitHttpServer, SshServer, git, make_key, shown_to_others
+from tests.sources.servers import SSHD, GitHttpServer, SshServer, git, make_key, self_signed, shown_to_others
 
 PASSWORD = "hunter2-of-the-tenant"
 LOGIN = Credential("password", PASSWORD, "ada")
@@ -214,30 +209,3 @@ def test_over_ssh_a_missing_branch_or_repository_is_told(
 ) -> None:
     assert refused(reader, f"{ssh.url}{repository}", key_of(ssh), "mian").problem is Problem.BRANCH_NOT_FOUND
     assert refused(reader, f"{ssh.url}{repository}-x", key_of(ssh)).problem is Problem.REPOSITORY_NOT_FOUND
-
-
-def self_signed(place: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost that nobody trusts; return it and its key."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
-    )
-    moment = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(moment - dt.timedelta(days=1))
-        .not_valid_after(moment + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = place / "server.crt", place / "server.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, private

@@ -21,7 +21,7 @@ _UNREACHABLE = (
 
 
 class CopyFailed(Exception):
-    """A copy did not work. `code` is unknown_image, denied, unreachable, disk_full or failed; the message a sentence."""
+    """A copy did not work. `code` is unknown_image, denied, unreachable, untrusted, disk_full or failed; the message a sentence."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -69,6 +69,12 @@ def _explain(said: str, what: str) -> CopyFailed:
         )
     if "no space left" in text:
         return CopyFailed("disk_full", f"The disk is full, so {what} could not be copied.")
+    if "x509" in text or "certificate" in text:
+        return CopyFailed(
+            "untrusted",
+            f"The registry of {what} shows a certificate that this machine does not trust. The operator adds its authority "
+            "to /etc/containers/certs.d/<host>/ca.crt or to the system's certificates.",
+        )
     if any(words in text for words in _UNREACHABLE):
         return CopyFailed("unreachable", f"The registry of {what} does not answer. Check the name, or try again later.")
     last = said.strip().splitlines()[-1] if said.strip() else "no reason was given"

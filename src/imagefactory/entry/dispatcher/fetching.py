@@ -152,8 +152,9 @@ def _fetch_base(
             raise NotDispatched(
                 f"The factory's own registry does not answer, which holds the base {image.reference}."
             ) from None
-        code = {"unreachable": "base_unreachable", "denied": "base_denied"}.get(error.code, "base_failed")
-        who = "operator" if ours or code == "base_failed" else "you"
+        known = {"unreachable": "base_unreachable", "denied": "base_denied", "untrusted": "base_untrusted"}
+        code = known.get(error.code, "base_failed")
+        who = "operator" if ours or code in {"base_failed", "base_untrusted"} else "you"
         message = f"Line {image.line} of the Dockerfile: base image {image.reference}: {error}"
         if last and not ours and len(parse(image.reference).candidates(settings.host)) > 1:
             message += " This factory's own library does not have it either."

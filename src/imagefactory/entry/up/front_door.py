@@ -100,6 +100,11 @@ _TEMPLATE = """\
 	lb_try_duration 6s
 	lb_try_interval 200ms
 	header_up X-Forwarded-Proto {scheme}
+	transport http {{
+		# Web and stream close a connection that was idle for 30 seconds. Letting go of it well before that keeps a POST,
+		# which nobody may send twice, from meeting a connection that is just being closed.
+		keepalive 10s
+	}}
 }}
 
 {address} {{
