@@ -4,5 +4,7 @@
 set -eu
 here=$(dirname "$0")
 sh "$here/bootstrap.sh" run
+# The part that isolates builds needs root; asked now, because `up` itself never asks.
+if [ "$(id -u)" != 0 ] && [ -t 0 ] && command -v sudo >/dev/null; then sudo -v || true; fi
 sh "$here/with-venv.sh" imagefactory up
 exec sh "$here/with-venv.sh" imagefactory demo

@@ -23,7 +23,8 @@ def assets() -> None:
     make_assets()
 
 
-@pytest.fixture(scope="session")
+# A module each and not the session: only one Playwright can run at a time, and tests/stage has one of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     # Playwright's loop runs in this thread, and Django takes that for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -48,7 +49,7 @@ class _Web:
         self.path = front.web_socket
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _front(
     assets: None,
     chromium: Browser,

@@ -37,6 +37,7 @@ class LogView extends HTMLElement {
     this.range = null;
     this.following = false;
     this.wire();
+    this.fit();
     this.begin();
   }
 
@@ -63,6 +64,12 @@ class LogView extends HTMLElement {
     const error = new Error(body?.error?.message ?? "The factory does not answer right now; try again in a moment.");
     error.refused = [401, 403, 404].includes(answer.status) && Boolean(body);
     throw error;
+  }
+
+  /** Let the pane end where the window does, whatever stands above it. */
+  fit() {
+    const above = Math.round(this.scroller.getBoundingClientRect().top + scrollY);
+    this.style.setProperty("--above", `${above}px`);
   }
 
   wire() {
@@ -95,6 +102,8 @@ class LogView extends HTMLElement {
     });
     document.addEventListener("keydown", (event) => onKey(event, this), { signal });
     addEventListener("hashchange", () => this.fromHash(), { signal });
+    addEventListener("resize", () => this.fit(), { signal });
+    document.addEventListener("blockchange", () => this.fit(), { signal });
     document.addEventListener("click", (event) => this.fromLink(event), { signal });
     this.wrap(Boolean(this.prefs.wrap));
     this.times = MODES.includes(this.prefs.times) ? this.prefs.times : "off";
