@@ -181,9 +181,9 @@ class Attempt:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
         workspace = self._place = self._workspace(asked)
         with self._in_stage("fetch", writer):
+            walls = self._walls(asked, writer)  # the first lines of the log; no file in the source changes them
             fetched = self._fetch_source(work, asked, workspace, writer)
             manifest = self._effective(work, asked, project, workspace, fetched, writer)
-            walls = self._walls(manifest, writer)
             bases = self._fetch_bases(work, manifest, method, slug, workspace, writer)
         used = {name: value for name, value in secrets.items() if name in manifest.secrets}
         facts = Facts(
