@@ -48,3 +48,15 @@ def test_a_limit_that_could_not_be_set_is_named(tmp_path: Path, monkeypatch: pyt
     group.create(cpus=1, memory_mib=64, pids=99)
     assert group.mode == "none"
     assert group.missing == ["cpu limit", "memory limit", "process limit"]
+
+
+def test_a_process_of_another_namespace_is_not_taken_for_our_own_group(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = cgroup.Group("slot-3")
+    group.create(cpus=1, memory_mib=64, pids=99)
+    (tree / "imagefactory" / "slot-3" / "cgroup.procs").write_text("0\n12\n0\n")
+    killed: list[int] = []
+    monkeypatch.setattr(cgroup.os, "kill", lambda pid, _: killed.append(pid))
+    group.destroy(seconds=0)
+    assert set(killed) == {12}

@@ -157,7 +157,8 @@ class Group:
         found: set[int] = set()
         for top in self._dirs.values():
             for directory, _, _ in os.walk(top):
-                found |= {int(p) for p in _read(Path(directory) / "cgroup.procs").split() if p.isdigit()}
+                # 0 stands for a process of another pid namespace; a signal to 0 would go to our own group.
+                found |= {int(p) for p in _read(Path(directory) / "cgroup.procs").split() if p.isdigit() and p != "0"}
         return found
 
     def destroy(self, seconds: float = 10.0) -> bool:
