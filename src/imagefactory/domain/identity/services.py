@@ -117,8 +117,9 @@ def sign_up(
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
     """Create one more tenant, owned by the signed-in actor.
 
-    Raises SignUpClosed, ValidationFailed.
+    Raises PermissionDenied from a key, SignUpClosed, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     if env.get().sign_up == "closed" and not actor.is_system_admin:
         raise SignUpClosed
     slug = slug or ids.slugify(name)
@@ -127,15 +128,18 @@ def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
         raise ValidationFailed({"name": ["Give the tenant a name, in at most 120 characters."]})
     if not ids.is_slug(slug) or slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise ValidationFailed({"slug": [f"The short name must be free, and {ids.SLUG_RULE}."]})
-    with transaction.atomic():
-        tenant = Tenant.objects.create(slug=slug, name=name.strip())
-        Membership.objects.create(tenant=tenant, user_id=actor.person)
-        RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
-        emit(
-            actor,
-            events.TenantCreated(tenant.id, slug, tenant.name),
-            events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
-        )
+    try:
+        with transaction.atomic():
+            tenant = Tenant.objects.create(slug=slug, name=name.strip())
+            Membership.objects.create(tenant=tenant, user_id=actor.person)
+            RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
+            emit(
+                actor,
+                events.TenantCreated(tenant.id, slug, tenant.name),
+                events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
+            )
+    except IntegrityError:  # someone took the short name in this moment
+        raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None
     return tenant
 
 
@@ -230,8 +234,9 @@ def close_session(actor: Actor, token: str) -> None:
 def change_password(actor: Actor, *, old: str, new: str) -> None:
     """Set a new password; every API session ends, browser sessions end by Django's session hash.
 
-    Raises ValidationFailed.
+    Raises PermissionDenied from a key, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     count_attempt("change the password", str(actor.user_id), limit=10, window_seconds=900)
     user = User.objects.get(id=actor.person)
     if not user.check_password(old[:1000]):
@@ -250,8 +255,9 @@ def change_password(actor: Actor, *, old: str, new: str) -> None:
 def update_profile(actor: Actor, *, name: str, time_zone: str) -> None:
     """Change one's own name and time zone.
 
-    Raises ValidationFailed.
+    Raises PermissionDenied from a key, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= 120:
         wrong["name"] = ["Give your name, in at most 120 characters."]
