@@ -128,7 +128,7 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
     if match := _STREAM.fullmatch(asked.path):
         build_id = uuid.UUID(match[1])
         attempt = query.get("attempt", ["0"])[0]
-        number = int(attempt) if attempt.isdigit() and len(attempt) < 6 else 0
+        number = int(attempt) if attempt.isdecimal() and len(attempt) < 6 else 0
         actor = _actor_for_build(request, build_id)
         if not builds.get_build(actor, build_id).attempts:
             waiting = {

@@ -165,7 +165,7 @@ class StreamApp:
             await connection.close()
 
     async def _send_log(self, request: Request, connection: Connection, lease: Lease) -> None:
-        position = int(request.resume) if request.resume.isdigit() and len(request.resume) < 16 else 0
+        position = int(request.resume) if request.resume.isdecimal() and len(request.resume) < 16 else 0
         execution_id = await self._execution(connection, lease)
         if execution_id is None:  # cancelled before it ran
             end = {"lines": 0, "complete": True, "truncated": False, "masked": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import itertools
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from pydantic import BaseModel, Field
 from imagefactory.entry.stream import sse
 from imagefactory.entry.stream.sse import Connection
 
+_EVENT_ID: Final = re.compile(r"[0-9]{1,19}(\.[0-9a-f]{1,16}\.[0-9]{1,19})?")
 KEPT: Final = 10_000  # events; at most 8 kB each, mostly 300 bytes
 
 
@@ -88,12 +90,14 @@ class LiveHub:
         """
         if not resume:
             return self._last
+        if not _EVENT_ID.fullmatch(resume):
+            return None
         notice_id, _, rest = resume.partition(".")
         epoch, _, position = rest.partition(".")
         oldest = self._ring[0].number if self._ring else self._last + 1
-        if epoch == self._epoch and position.isdigit() and oldest - 1 <= int(position) <= self._last:
+        if epoch == self._epoch and position and oldest - 1 <= int(position) <= self._last:
             return int(position)
-        if rest or not notice_id.isdigit():
+        if rest:
             return None
         return self._after_notice(int(notice_id))
 
