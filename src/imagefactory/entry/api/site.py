@@ -137,15 +137,21 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
                 "topics": [f"build:{build_id}"],
                 "finished": False,
             }
-            return JsonResponse(waiting | {"expires_in": 15})
+            return JsonResponse(waiting | {"person": _person(actor), "expires_in": 15})
         execution = builds.get_execution(actor, build_id, number or None)
         return JsonResponse(
             {"execution_id": str(execution.id), "attempt": execution.attempt, "topics": [f"build:{build_id}"],
-             "finished": execution.finished_at is not None, "expires_in": 15}
+             "finished": execution.finished_at is not None, "person": _person(actor), "expires_in": 15}
         )  # fmt: skip
     if asked.path != "/live":
         raise NotFound("stream")
-    return JsonResponse({"topics": _topics(request, query.get("topics", [""])[0]), "expires_in": 15})
+    topics = _topics(request, query.get("topics", [""])[0])
+    return JsonResponse({"topics": topics, "person": _person(actor_of(request)), "expires_in": 15})
+
+
+def _person(actor: Actor) -> str:
+    """Return the topic under which news of the asking person's rights go out; a key has its maker's."""
+    return f"user:{actor.person}"
 
 
 def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
