@@ -42,7 +42,7 @@ from imagefactory.kernel.errors import (
     Unavailable,
     ValidationFailed,
 )
-from imagefactory.kernel.throttle.check import count_attempt
+from imagefactory.kernel.throttle.check import count_attempt, origin
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +241,7 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
     except Unauthorized:
-        count_attempt("sign in to the registry", client_address(request) or "local", limit=60, window_seconds=300)
+        count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
     return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
 
