@@ -122,6 +122,29 @@ def test_a_zip_is_held_to_the_same_rules(tmp_path: Path) -> None:
     assert unpack(tmp_path / "good.zip", tmp_path / "good", LIMITS).files == 2
 
 
+@pytest.mark.parametrize("ahead", [b"", b"PK something before it"])
+def test_the_directory_of_a_zip_is_counted_before_it_is_read(tmp_path: Path, ahead: bytes) -> None:
+    """An entry of 47 bytes becomes an object ten times as large: an upload of 512 MiB would fill the memory."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(101):
+            archive.writestr(f"f{number}", "")
+    whole = ahead + buffer.getvalue()
+    (tmp_path / "a.zip").write_bytes(whole)
+    assert refused(tmp_path / "a.zip", tmp_path / "out") is Problem.TOO_LARGE
+    assert list((tmp_path / "out").iterdir()) == []  # before, the first hundred were written
+    (tmp_path / "fits").mkdir()
+    assert unpack(tmp_path / "a.zip", tmp_path / "fits", SourceLimits(max_bytes=1024, max_files=101)).files == 101
+
+
+def test_the_directory_of_a_large_zip_is_counted_too(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(65_536):  # more than the old form of a zip can count
+            archive.writestr(f"f{number}", "")
+    assert refused(tmp_path / "a.zip", tmp_path / "out") is Problem.TOO_LARGE
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.binary(max_size=600), head=st.sampled_from([b"", b"PK\x03\x04", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00"]))
 def test_random_bytes_are_refused_with_a_sentence(tmp_path: Path, data: bytes, head: bytes) -> None:

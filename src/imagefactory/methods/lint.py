@@ -151,7 +151,7 @@ def _source_image(source: str, each: Instruction, stage: Stage, parsed: ParsedDo
             f"Line {each.line}: a variable can not stand in from=; name a stage with FROM ... AS and use that name.",
             each.line,
         )
-    elif source.isdigit() and int(source) >= stage.index:
+    elif source.isdecimal() and int(source) >= stage.index:
         yield Finding(
             "error",
             "from-number",

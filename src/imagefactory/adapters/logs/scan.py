@@ -11,11 +11,18 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Final
 
+from imagefactory.adapters.logs.base import PatternInvalid
+
 _SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+
+# A pattern may be made to take all its time: as many as this at once leave a process of web the rest of its threads.
+AT_ONCE: Final = 2
+_ROOM: Final = threading.BoundedSemaphore(AT_ONCE)
 
 # Runs isolated (-I -S): no site packages, no environment, 30 ms to start. It counts and names lines, nothing
 # else.
@@ -71,6 +78,18 @@ def search(
 
 
 def _in_child(path: Path, pattern: str, *, case: bool, limit: int, until: float) -> tuple[list[int], int, bool]:
+    """Search in a process of its own. Raises PatternInvalid while too many others do."""
+    if not _ROOM.acquire(timeout=0.5):
+        raise PatternInvalid(
+            "Too many searches with regular expressions run just now. Try again in a moment, or search for text."
+        )
+    try:
+        return _run(path, pattern, case=case, limit=limit, until=until)
+    finally:
+        _ROOM.release()
+
+
+def _run(path: Path, pattern: str, *, case: bool, limit: int, until: float) -> tuple[list[int], int, bool]:
     seconds = max(until - time.monotonic(), 0.05)
     ask = {"pattern": pattern, "case": case, "limit": limit, "path": str(path), "cpu": int(seconds) + 2}
     child = subprocess.Popen(

@@ -31,6 +31,7 @@ from imagefactory.adapters.sources.base import (
 
 _CHUNK = 256 * 1024
 _MAX_HEADER = 1024 * 1024
+_MAX_DIRECTORY = 64 * 1024 * 1024
 _MAX_DEPTH = 64
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile, RuntimeError,
            NotImplementedError, UnicodeError, ValueError, OverflowError)  # fmt: skip
@@ -106,7 +107,24 @@ def _tar(file: IO[bytes], head: bytes, writer: _Writer) -> None:
                 )
 
 
+def _check_directory(file: IO[bytes], writer: _Writer) -> None:
+    """Refuse a zip with too many entries before `ZipFile` makes an object of half a kilobyte of each of them."""
+    # The function that ZipFile itself asks, so that both see the same directory; a test makes sure of it.
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001
+    if end is not None:
+        size, stop = end[5], end[9] - (76 if end[0] == b"PK\x06\x06" else 0)  # 76: the end's own records in a zip64
+        if size > _MAX_DIRECTORY:
+            raise _invalid("The archive's table of contents is larger than 64 MiB; leave out files or their comments.")
+        file.seek(max(stop - size, 0))
+        writer.files = file.read(size).count(b"PK\x01\x02")
+        if writer.files > writer.limits.max_files:
+            raise writer.too_large()
+        writer.files = 0
+    file.seek(0)
+
+
 def _zip(file: IO[bytes], writer: _Writer) -> None:
+    _check_directory(file, writer)
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             mode = entry.external_attr >> 16
@@ -144,12 +162,12 @@ class _Writer:
     def file(self, name: str, body: IO[bytes], *, executable: bool, told: int = 0) -> None:
         """Write one file; `told` is the size that the archive claims, believed only to stop early."""
         if self.size + told > self.limits.max_bytes:
-            raise self._too_large(told)
+            raise self.too_large(told)
         with self._create(name, 0o755 if executable else 0o644) as out:
             while chunk := body.read(_CHUNK):
                 self.size += len(chunk)
                 if self.size > self.limits.max_bytes:
-                    raise self._too_large()
+                    raise self.too_large()
                 out.write(chunk)
 
     def symlink(self, name: str, target: str) -> None:
@@ -201,9 +219,9 @@ class _Writer:
     def _count(self) -> None:
         self.entries += 1
         if self.entries > self.limits.max_files:
-            raise self._too_large()
+            raise self.too_large()
 
-    def _too_large(self, more: int = 0) -> SourceUnavailable:
+    def too_large(self, more: int = 0) -> SourceUnavailable:
         text = too_large(self.size + more, self.entries + bool(more), self.limits, at_least="at least ")
         return SourceUnavailable(Problem.TOO_LARGE, text)
 

@@ -48,6 +48,8 @@ class Build(Entity):
     trigger = models.CharField(max_length=20, default="api")
     created_by_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     created_by_name = models.CharField(max_length=200)
+    # Who asked for the newest attempt, with whose rights it reads base images; null in rows of before means who made it.
+    started_by_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     idempotency_key = models.CharField(max_length=100, null=True)
     # SHA-256 of the whole request that came with the key; empty without one.
     request_digest = models.CharField(max_length=64, blank=True, default="")

@@ -32,6 +32,17 @@ def may_manage_key(actor: Actor, owner_id: uuid.UUID) -> Verdict:
     return Refusal("keys:manage", "This key belongs to someone else.", "Only its owner can revoke it.")
 
 
+def may_act_as_person(actor: Actor) -> Verdict:
+    """A person's account and their tenants are theirs alone: a key does work in its one tenant, whatever its scopes."""
+    if actor.kind is ActorKind.API_KEY:
+        return Refusal(
+            "account:manage",
+            "An API key cannot change its owner's account or make a tenant.",
+            "Sign in as a person to do that.",
+        )
+    return True
+
+
 def require_capability(actor: Actor, capability: Capability) -> None:
     """Return when the actor's tenant is entitled.
 

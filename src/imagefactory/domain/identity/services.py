@@ -27,7 +27,7 @@ from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import TokenExpired, Unauthorized, ValidationFailed
 from imagefactory.kernel.outbox.emit import emit
-from imagefactory.kernel.throttle.check import count_attempt, forget
+from imagefactory.kernel.throttle.check import count_attempt, forget, origin
 
 ACCESS_LIFE = dt.timedelta(hours=1)
 REFRESH_LIFE = dt.timedelta(days=30)
@@ -87,7 +87,7 @@ def sign_up(
     """
     if env.get().sign_up == "closed" and actor.kind is not ActorKind.SYSTEM:
         raise SignUpClosed
-    count_attempt("sign up", actor.address or "local", limit=20, window_seconds=3600)
+    count_attempt("sign up", origin(actor.address), limit=20, window_seconds=3600)
     email, slug = email.strip(), (tenant_slug or ids.slugify(tenant_name)).strip()
     wrong = _field_errors(name, email, password, tenant_name, slug, time_zone)
     if "email" not in wrong and User.objects.filter(email__iexact=email).exists():
@@ -117,8 +117,9 @@ def sign_up(
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
     """Create one more tenant, owned by the signed-in actor.
 
-    Raises SignUpClosed, ValidationFailed.
+    Raises PermissionDenied from a key, SignUpClosed, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     if env.get().sign_up == "closed" and not actor.is_system_admin:
         raise SignUpClosed
     slug = slug or ids.slugify(name)
@@ -127,15 +128,18 @@ def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
         raise ValidationFailed({"name": ["Give the tenant a name, in at most 120 characters."]})
     if not ids.is_slug(slug) or slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise ValidationFailed({"slug": [f"The short name must be free, and {ids.SLUG_RULE}."]})
-    with transaction.atomic():
-        tenant = Tenant.objects.create(slug=slug, name=name.strip())
-        Membership.objects.create(tenant=tenant, user_id=actor.person)
-        RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
-        emit(
-            actor,
-            events.TenantCreated(tenant.id, slug, tenant.name),
-            events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
-        )
+    try:
+        with transaction.atomic():
+            tenant = Tenant.objects.create(slug=slug, name=name.strip())
+            Membership.objects.create(tenant=tenant, user_id=actor.person)
+            RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
+            emit(
+                actor,
+                events.TenantCreated(tenant.id, slug, tenant.name),
+                events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
+            )
+    except IntegrityError:  # someone took the short name in this moment
+        raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None
     return tenant
 
 
@@ -145,14 +149,16 @@ def verify_password(actor: Actor, *, email: str, password: str) -> uuid.UUID:
     Raises WrongCredentials, or RateLimited after 10 failures for one address and person, or 100 for one address, in 15
     minutes. Takes the same time whether the person exists or not.
     """
-    email, address = email.strip().lower()[:254], actor.address or "local"
+    email, address = email.strip().lower()[:254], origin(actor.address)
     count_attempt("sign in from here", address, limit=100, window_seconds=900)
-    count_attempt("sign in", f"{address}\0{email}", limit=10, window_seconds=900)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
+    # By the account where there is one: the database takes some letters for the same that Python does not.
+    attempt = f"{address}\0{user.pk if user else email}"
+    count_attempt("sign in", attempt, limit=10, window_seconds=900)
     if user is None or len(password) > 1000:
         make_password(password[:1000])  # as slow as a check
     elif user.check_password(password):
-        forget("sign in", f"{address}\0{email}")
+        forget("sign in", attempt)
         with transaction.atomic():
             emit(
                 dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name),
@@ -230,8 +236,9 @@ def close_session(actor: Actor, token: str) -> None:
 def change_password(actor: Actor, *, old: str, new: str) -> None:
     """Set a new password; every API session ends, browser sessions end by Django's session hash.
 
-    Raises ValidationFailed.
+    Raises PermissionDenied from a key, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     count_attempt("change the password", str(actor.user_id), limit=10, window_seconds=900)
     user = User.objects.get(id=actor.person)
     if not user.check_password(old[:1000]):
@@ -250,8 +257,9 @@ def change_password(actor: Actor, *, old: str, new: str) -> None:
 def update_profile(actor: Actor, *, name: str, time_zone: str) -> None:
     """Change one's own name and time zone.
 
-    Raises ValidationFailed.
+    Raises PermissionDenied from a key, ValidationFailed.
     """
+    authorize(policies.may_act_as_person(actor))
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= 120:
         wrong["name"] = ["Give your name, in at most 120 characters."]

@@ -105,8 +105,8 @@ def list_images(
     if after:
         moment, _, last = after.rpartition("|")
         try:
-            at, key = dt.datetime.fromisoformat(moment), uuid.UUID(last)
-        except ValueError:
+            at, key = dt.datetime.fromisoformat(moment).astimezone(dt.UTC), uuid.UUID(last)
+        except (ValueError, OverflowError):
             return [], ""
         rows = rows.filter(Q(pushed_at__lt=at) | Q(pushed_at=at, id__lt=key))
     page = list(rows.order_by("-pushed_at", "-id")[: limit + 1])

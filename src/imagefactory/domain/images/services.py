@@ -111,6 +111,12 @@ def _repository(tenant_id: uuid.UUID, project_id: uuid.UUID, path: str, moment: 
     made = {"tenant_id": tenant_id, "project_id": project_id, "pushed_at": moment or now()}
     touched = {"pushed_at": moment} if moment else {}
     found, _ = Repository.objects.update_or_create(path=path, defaults=touched, create_defaults=made)
+    if found.project_id != project_id:
+        # Its project was deleted and another has the short name now; what the old one pushed is none of the new one's.
+        Tag.objects.filter(repository=found).delete()
+        ImageVersion.objects.filter(repository=found, removed_at=None).update(removed_at=now())
+        Repository.objects.filter(id=found.id).update(project_id=project_id)
+        found.refresh_from_db(fields=["project_id"])
     return found
 
 

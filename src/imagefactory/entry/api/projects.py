@@ -21,7 +21,7 @@ def _if_version(request: HttpRequest) -> int | None:
     given = request.headers.get("If-Match", "").strip().strip('"')
     if not given:
         return None
-    if not given.isdigit() or len(given) > 9:
+    if not given.isdecimal() or len(given) > 9:
         raise InvalidRequest('If-Match is the ETag of the project, such as "3".')
     return int(given)
 

@@ -42,7 +42,7 @@ from imagefactory.kernel.errors import (
     Unavailable,
     ValidationFailed,
 )
-from imagefactory.kernel.throttle.check import count_attempt
+from imagefactory.kernel.throttle.check import count_attempt, origin
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
     if match := _STREAM.fullmatch(asked.path):
         build_id = uuid.UUID(match[1])
         attempt = query.get("attempt", ["0"])[0]
-        number = int(attempt) if attempt.isdigit() and len(attempt) < 6 else 0
+        number = int(attempt) if attempt.isdecimal() and len(attempt) < 6 else 0
         actor = _actor_for_build(request, build_id)
         if not builds.get_build(actor, build_id).attempts:
             waiting = {
@@ -137,15 +137,21 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
                 "topics": [f"build:{build_id}"],
                 "finished": False,
             }
-            return JsonResponse(waiting | {"expires_in": 15})
+            return JsonResponse(waiting | {"person": _person(actor), "expires_in": 15})
         execution = builds.get_execution(actor, build_id, number or None)
         return JsonResponse(
             {"execution_id": str(execution.id), "attempt": execution.attempt, "topics": [f"build:{build_id}"],
-             "finished": execution.finished_at is not None, "expires_in": 15}
+             "finished": execution.finished_at is not None, "person": _person(actor), "expires_in": 15}
         )  # fmt: skip
     if asked.path != "/live":
         raise NotFound("stream")
-    return JsonResponse({"topics": _topics(request, query.get("topics", [""])[0]), "expires_in": 15})
+    topics = _topics(request, query.get("topics", [""])[0])
+    return JsonResponse({"topics": topics, "person": _person(actor_of(request)), "expires_in": 15})
+
+
+def _person(actor: Actor) -> str:
+    """Return the topic under which news of the asking person's rights go out; a key has its maker's."""
+    return f"user:{actor.person}"
 
 
 def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
@@ -235,7 +241,7 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
     except Unauthorized:
-        count_attempt("sign in to the registry", client_address(request) or "local", limit=60, window_seconds=300)
+        count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
     return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
 

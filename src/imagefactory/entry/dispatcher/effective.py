@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from imagefactory.domain.builds.services.execution import Failure, Work
-from imagefactory.domain.builds.services.submit import against_project
+from imagefactory.domain.builds.services.submit import NETWORKS, against_project
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.entry.dispatcher.failing import StageFailed
 from imagefactory.kernel import actor as actors
@@ -71,7 +71,7 @@ def _complete(manifest: Manifest, settings: Settings) -> Manifest:
         disk_mib=min(asked.disk_mib or settings.build_disk_mib, settings.build_disk_mib),
     )
     seconds = min(manifest.timeout_seconds or settings.build_timeout_seconds, settings.build_timeout_seconds)
-    network = manifest.network or settings.build_network
+    network = min(manifest.network or settings.build_network, settings.build_network, key=NETWORKS.index)
     return manifest.model_copy(update={"limits": limits, "timeout_seconds": seconds, "network": network})
 
 

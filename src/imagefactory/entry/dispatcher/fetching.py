@@ -170,11 +170,11 @@ def _unknown(image: Image) -> Failure:
 
 
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:
-    """Return what the person who started the build may do there now; a schedule's build has the tenant's own rights."""
-    if work.created_by_id is None:
+    """Return what the person who started this attempt may do there now; a schedule's build has the tenant's own rights."""
+    if work.started_by_id is None:
         own = repository.startswith((f"{tenant}/", "library/"))
         return registry_access(actors.system("dispatcher"), repository) if own else frozenset()
     try:
-        return registry_access(actor_for_user(uuid.UUID(str(work.created_by_id)), tenant), repository)
+        return registry_access(actor_for_user(uuid.UUID(str(work.started_by_id)), tenant), repository)
     except FactoryError:
         return frozenset()

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
 from imagefactory.domain.identity.selectors import Person, owners_of
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import FactoryError, NotFound, Unavailable
+from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,11 @@ class FailureMiddleware:
             return answer(request, error)
         if isinstance(error, Http404):
             return answer(request, NotFound("page"))
+        if isinstance(error, DataError):
+            return answer(
+                request,
+                InvalidRequest("A value in this request is out of range or holds a character that cannot be stored."),
+            )
         if isinstance(error, OperationalError):
             log.warning("database away: %s", error)
             return answer(

@@ -60,7 +60,7 @@ class StreamApp:
     async def start(self) -> None:
         """Start listening; the database need not be there yet."""
         self.logs = LogHub(self._store)
-        self.live = LiveHub()
+        self.live = LiveHub(forget=self._grants.forget)
         self.listener = Listener(self._conninfo, self.logs.heard, self.live.heard, self._back)
         self._task = asyncio.create_task(self.listener.run())
 
@@ -147,9 +147,11 @@ class StreamApp:
             await sse.answer(send, grant.status, None, raw=grant.body, headers=dict(grant.headers))
             return
         connection = Connection(receive, send, self._limits.heartbeat)
+        lease = Lease(self._grants, ask, grant, self._limits, connection.wake)
+        concerned = self.live.rights.setdefault(grant.person, set()) if grant.person else set()
+        concerned.add(lease.end)
         try:
             await connection.open(ask.request_id)
-            lease = Lease(self._grants, ask, grant, self._limits)
             if kind == "logs":
                 await self._send_log(request, connection, lease)
             else:
@@ -162,10 +164,13 @@ class StreamApp:
         except LogError as error:
             log.warning("%s", error)
         finally:
+            concerned.discard(lease.end)
+            if grant.person and not concerned:
+                self.live.rights.pop(grant.person, None)
             await connection.close()
 
     async def _send_log(self, request: Request, connection: Connection, lease: Lease) -> None:
-        position = int(request.resume) if request.resume.isdigit() and len(request.resume) < 16 else 0
+        position = int(request.resume) if request.resume.isdecimal() and len(request.resume) < 16 else 0
         execution_id = await self._execution(connection, lease)
         if execution_id is None:  # cancelled before it ran
             end = {"lines": 0, "complete": True, "truncated": False, "masked": 0}
@@ -176,9 +181,9 @@ class StreamApp:
             start = {"execution_id": execution_id, "attempt": lease.grant.attempt}
             await connection.write(sse.event("start", start))
             while True:
+                await lease.keep()
                 before = position
                 position = await self.logs.send_next(feed, connection, position)
-                await lease.keep()
                 if position != before:
                     continue
                 if self._at_end(feed, lease.grant, position):
@@ -218,6 +223,8 @@ class StreamApp:
                 news = events is None or any(e.topics & lease.grant.topics for e in events)
                 if news or not woken:
                     await lease.renew(fresh=news)
+                else:
+                    await lease.keep()
         finally:
             self.live.readers.discard(connection)
         return lease.grant.execution_id
@@ -233,8 +240,8 @@ class StreamApp:
             elif position == hub.last:
                 await connection.write(sse.event("hello", {}, hub.mark()))
             while True:
-                position, epoch = await live.follow(hub, connection, position, lease.grant.topics, epoch)
                 await lease.keep()
+                position, epoch = await live.follow(hub, connection, position, lease.grant.topics, epoch)
                 if position == hub.last and epoch == hub.epoch:
                     await connection.wait(min(self._limits.heartbeat, lease.left))
         finally:
@@ -255,15 +262,17 @@ class Denied(Exception):
 
 
 class Lease:
-    """A grant that is asked for again before it runs out."""
+    """A grant that is asked for again before it runs out, and at once when its holder's rights change."""
 
-    def __init__(self, grants: Grants, ask: Ask, grant: Grant, limits: Limits) -> None:
-        """Begin with the grant that opened the stream."""
+    def __init__(self, grants: Grants, ask: Ask, grant: Grant, limits: Limits, wake: asyncio.Event) -> None:
+        """Begin with the grant that opened the stream; `wake` is set when it ended early."""
         self._grants = grants
         self._ask = ask
         self._limits = limits
         self._answered = time.monotonic()
         self._until = 0.0
+        self._wake = wake
+        self._ended = False
         self.grant = grant
         self._hold(grant)
 
@@ -281,8 +290,14 @@ class Lease:
 
     async def keep(self) -> None:
         """Ask again when it is time. Raises Denied, and Gone when web has been away for too long."""
-        if time.monotonic() >= self._until:
-            await self.renew()
+        if self._ended or time.monotonic() >= self._until:
+            fresh, self._ended = self._ended, False
+            await self.renew(fresh=fresh)
+
+    def end(self) -> None:
+        """Have the grant asked for again before anything more is sent: what it allowed may not hold any more."""
+        self._ended = True
+        self._wake.set()
 
     async def renew(self, *, fresh: bool = False) -> None:
         """Ask again now. Raises Denied and Gone."""

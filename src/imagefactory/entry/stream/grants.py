@@ -31,6 +31,8 @@ class Grant(BaseModel):
     execution_id: str | None = None
     attempt: int | None = None
     topics: frozenset[str] = Field(default_factory=frozenset, max_length=1000)
+    # The topic of who asks, `user:<id>`: news of their rights end the grant at once.
+    person: str | None = None
     finished: bool = False
     expires_in: float = Field(15.0, ge=0.05, le=300)
 
@@ -78,6 +80,10 @@ class Grants(Protocol):
         """Return web's answer, which may be KEEP seconds old unless `fresh`. Raises GrantsUnavailable."""
         ...
 
+    def forget(self) -> None:
+        """Let no answer from before now serve anyone who asks from now on: someone's rights changed."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -106,6 +112,9 @@ class HttpGrants:
             while len(self._answers) > _CACHED:
                 self._answers.popitem(last=False)
         return await asyncio.shield(task)
+
+    def forget(self) -> None:
+        self._answers.clear()
 
     async def _fetch(self, ask: Ask) -> Grant | Refusal:
         headers = dict(ask.credentials)
@@ -144,6 +153,9 @@ class FakeGrants:
     async def ask(self, ask: Ask, *, fresh: bool = False) -> Grant | Refusal:
         self.asked += 1
         return self.decide(ask)
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import collections
 import itertools
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -15,6 +16,8 @@ from pydantic import BaseModel, Field
 from imagefactory.entry.stream import sse
 from imagefactory.entry.stream.sse import Connection
 
+_EVENT_ID: Final = re.compile(r"[0-9]{1,19}(\.[0-9a-f]{1,16}\.[0-9]{1,19})?")
+_NO_CHANGE: Final = frozenset({"member.signed_in", "member.sign_in_refused"})
 KEPT: Final = 10_000  # events; at most 8 kB each, mostly 300 bytes
 
 
@@ -40,13 +43,16 @@ class LiveHub:
     or a `reset`.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
-        """Begin an epoch with nothing in it."""
+    def __init__(self, kept: int = KEPT, forget: Callable[[], None] = lambda: None) -> None:
+        """Begin an epoch with nothing in it. `forget` is called first when anyone's rights change."""
         self._ring: collections.deque[_Kept] = collections.deque(maxlen=kept)
         self._epoch = secrets.token_hex(4)
         self._last = 0  # position of the newest event
         self._newest_id = 0
         self.readers: set[Connection] = set()
+        # By the topic of a person: what to call when their roles, keys or password change.
+        self.rights: dict[str, set[Callable[[], None]]] = {}
+        self._forget = forget
 
     @property
     def epoch(self) -> str:
@@ -73,6 +79,10 @@ class LiveHub:
         body = {"id": notice.id, "type": notice.type, "data": notice.data}
         event_id = f"{notice.id}.{self._epoch}.{self._last}"
         self._ring.append(_Kept(self._last, notice.id, notice.topics, sse.event(notice.type, body, event_id)))
+        if notice.type.startswith("member.") and notice.type not in _NO_CHANGE:
+            self._forget()
+            for ends in [each for topic in notice.topics for each in self.rights.get(topic, ())]:
+                ends()
         for reader in self.readers:
             reader.wake.set()
 
@@ -88,12 +98,14 @@ class LiveHub:
         """
         if not resume:
             return self._last
+        if not _EVENT_ID.fullmatch(resume):
+            return None
         notice_id, _, rest = resume.partition(".")
         epoch, _, position = rest.partition(".")
         oldest = self._ring[0].number if self._ring else self._last + 1
-        if epoch == self._epoch and position.isdigit() and oldest - 1 <= int(position) <= self._last:
+        if epoch == self._epoch and position and oldest - 1 <= int(position) <= self._last:
             return int(position)
-        if rest or not notice_id.isdigit():
+        if rest:
             return None
         return self._after_notice(int(notice_id))
 

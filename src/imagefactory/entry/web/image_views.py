@@ -37,7 +37,7 @@ def images(request: HttpRequest, tenant: str) -> HttpResponse:
 def _origin(tenant: str, project: str, version: VersionView) -> tuple[str, str]:
     """Return the words and the address of what made a version; the address is empty for a push by hand."""
     number = version.origin.get("number", "")
-    if version.origin.get("kind") == "build" and number.isdigit():
+    if version.origin.get("kind") == "build" and number.isdecimal():
         return f"Build #{number}", build_url(tenant, project, int(number))
     return "Pushed by hand", ""
 

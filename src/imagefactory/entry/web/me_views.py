@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from django.contrib import messages
@@ -78,7 +79,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form = Form(typed(request.POST, "name", "days"))
         try:
-            days = int(form.value("days")) if form.value("days").isdigit() else 0
+            days = int(form.value("days")) if re.fullmatch("[0-9]{1,5}", form.value("days")) else 0
             wanted = scopes if request.POST.get("limit") == "some" else None
             _, made = services.create_api_key(actor, name=form.value("name"), scopes=wanted, days=days)
             form = Form({"days": form.value("days")})

@@ -62,7 +62,7 @@ def _earlier(request: HttpRequest, actor: Actor, project: ProjectView) -> tuple[
     text = request.GET.get("from", "")
     if not text:
         return {}, 0
-    if not text.isdigit() or len(text) > 9:
+    if not text.isdecimal() or len(text) > 9:
         raise InvalidRequest("from is the number of a build of this project.")
     return get_build_by_number(actor, project.id, int(text)).manifest, int(text)
 

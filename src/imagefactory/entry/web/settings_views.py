@@ -50,7 +50,7 @@ def _page(actor: Actor, project: ProjectView, section: str, **more: Any) -> dict
 def _version(request: HttpRequest) -> int | None:
     """Return the version that the form was made from, so that two people do not overwrite each other unseen."""
     text = request.POST.get("version", "")
-    return int(text) if text.isdigit() and len(text) < 9 else None
+    return int(text) if text.isdecimal() and len(text) < 9 else None
 
 
 @require_http_methods(["GET", "POST"])

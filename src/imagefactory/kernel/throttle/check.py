@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 
 from django.db import connection
 
@@ -35,6 +36,19 @@ def count_attempt(what: str, key: str, *, limit: int, window_seconds: int) -> No
     if count > limit:
         wait = max(1, int((started + dt.timedelta(seconds=window_seconds) - moment).total_seconds()))
         raise RateLimited(f"Too many attempts to {what}. Try again in {wait} seconds.", wait)
+
+
+def origin(address: str) -> str:
+    """Return whom attempts from this address count for: an IPv6 customer has a whole /64 network to come from."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address or "local"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(ip), 64), strict=False))
 
 
 def forget(what: str, key: str) -> None:

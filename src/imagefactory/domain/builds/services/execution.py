@@ -38,7 +38,7 @@ class Work:
     source: Mapping[str, Any]
     ref: str
     name: str
-    created_by_id: uuid.UUID | None
+    started_by_id: uuid.UUID | None
     created_by_name: str
 
 
@@ -47,7 +47,8 @@ def get_work(claim: Claim) -> Work:
     """Return the claimed build's manifest and source."""
     b = Build.objects.get(id=claim.build_id)
     origins = dict.fromkeys(b.manifest, SUBMISSION) if b.origins is None else b.origins
-    return Work(b.manifest, origins, b.source, b.ref, b.name, b.created_by_id, b.created_by_name)
+    starter = b.started_by_id or b.created_by_id
+    return Work(b.manifest, origins, b.source, b.ref, b.name, starter, b.created_by_name)
 
 
 def _write(claim: Claim, **fields: Any) -> None:

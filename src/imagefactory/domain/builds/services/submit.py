@@ -16,6 +16,7 @@ from imagefactory.domain.builds.selectors import BuildDetail, get_build
 from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue
 from imagefactory.domain.identity.permissions import Capability
 from imagefactory.domain.identity.policies import require_capability
+from imagefactory.domain.projects.errors import ProjectArchived
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_uploads, secret_names
 from imagefactory.domain.projects.services import next_build_number
 from imagefactory.domain.projects.states import SourceKind
@@ -30,6 +31,7 @@ from imagefactory.methods.registry import method_for
 from imagefactory.methods.repository_file import PROJECT, SUBMISSION
 
 MAX_QUEUED_PER_TENANT = 200_000
+NETWORKS = ("none", "registry", "open")  # what a build may reach, the least first
 
 
 def effective_manifest(actor: Actor, project: ProjectView, asked: Mapping[str, Any]) -> Manifest:
@@ -98,8 +100,7 @@ def against_project(actor: Actor, project: ProjectView, manifest: Manifest) -> d
     for field, wanted, cap, unit in caps:
         if wanted is not None and wanted > cap:
             wrong[field] = [f"This installation allows at most {cap:g} {unit}. Ask for less, or ask the operator."]
-    order = ("none", "registry", "open")
-    if manifest.network and order.index(manifest.network) > order.index(settings.build_network):
+    if manifest.network and NETWORKS.index(manifest.network) > NETWORKS.index(settings.build_network):
         wrong["network"] = [f"This installation allows builds the network {settings.build_network} at most."]
     return wrong
 
@@ -203,6 +204,7 @@ def _store(
         rank=QUEUE_ORDER[queue] * 10 + manifest.priority,
         trigger=trigger,
         created_by_id=actor.user_id,
+        started_by_id=actor.user_id,
         created_by_name=actor.name[:200],
         idempotency_key=key,
         request_digest=request if key is not None else "",
@@ -224,11 +226,14 @@ def _store(
 def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
     """Queue a draft, or queue a finished build for one more attempt with the same manifest.
 
-    Raises BuildNotFound, CapabilityOff, PermissionDenied, InvalidTransition.
+    Raises BuildNotFound, CapabilityOff, PermissionDenied, ProjectArchived, InvalidTransition.
     """
     build = get_build(actor, build_id)
     require_capability(actor, Capability.BUILD)
     authorize(policies.may_start(actor, build.project_id))
+    project = get_project(actor, build.project_id)
+    if project.archived:
+        raise ProjectArchived(project.name)
     status = BuildStatus(build.status)
     if status in {BuildStatus.QUEUED, BuildStatus.RUNNING}:
         raise BUILD.refuse(status, BuildStatus.QUEUED)
@@ -236,6 +241,7 @@ def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
     with transaction.atomic():
         moved = Build.objects.filter(id=build.id, status=status).update(
             status=BuildStatus.QUEUED,
+            started_by_id=actor.user_id,
             queued_at=now(),
             started_at=None,
             finished_at=None,
