@@ -314,7 +314,15 @@ def next_build_number(project_id: uuid.UUID) -> int:
     Raises ProjectArchived.
     """
     Project.objects.filter(id=project_id).update(last_build_number=F("last_build_number") + 1)
-    project = Project.objects.only("last_build_number", "archived_at", "name").get(id=project_id)
-    if project.archived_at is not None:
-        raise ProjectArchived(project.name)
-    return project.last_build_number
+    require_open(project_id)
+    return Project.objects.values_list("last_build_number", flat=True).get(id=project_id)
+
+
+def require_open(project_id: uuid.UUID) -> None:
+    """Return when builds of this project may be queued; called inside the transaction that queues one.
+
+    Raises ProjectArchived.
+    """
+    name = Project.objects.filter(id=project_id, archived_at__isnull=False).values_list("name", flat=True).first()
+    if name is not None:
+        raise ProjectArchived(name)

@@ -11,7 +11,6 @@ from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.builds.services.submit import against_project
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.entry.dispatcher.failing import StageFailed
-from imagefactory.kernel import actor as actors
 from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Limits, Manifest, ManifestInvalid
 from imagefactory.methods.registry import method_for
@@ -47,7 +46,7 @@ def effective_manifest(
         method_for(found.manifest)
     except ManifestInvalid as error:
         raise _refused([f"{file.place(problem.field)} {problem.message}" for problem in error.fields]) from None
-    wrong = against_project(actors.system("dispatcher"), project, found.manifest)
+    wrong = against_project(project, found.manifest)
     if "secrets" in wrong and found.origin("secrets") != REPOSITORY:  # removed since the build was submitted
         raise StageFailed(Failure("manifest_invalid", "fetch", " ".join(wrong["secrets"]), "admin"))
     # What was submitted was checked then; a limit that was lowered since cuts it, as it always did.
