@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from imagefactory.domain.builds.selectors import BuildFilter, count_builds
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may
-from imagefactory.domain.images.selectors import list_images
+from imagefactory.domain.images.selectors import count_images
 from imagefactory.domain.projects import services
 from imagefactory.domain.projects.errors import CredentialNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
@@ -168,7 +168,7 @@ def danger(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     builds, active = BuildFilter(project_id=found.id), BuildFilter(project_id=found.id, status="running")
     page = _page(
         actor, found, "danger", form=form, builds=count_builds(actor, builds), running=count_builds(actor, active),
-        images=len(list_images(actor, project_id=found.id, limit=200)[0]),
+        images=count_images(actor, found.id),
         secrets=len(list_credentials(actor, found.id)),
     )  # fmt: skip
     return show.page(request, "settings_danger.html", page, status=form.status)
