@@ -22,7 +22,7 @@ from imagefactory.domain.builds.queue import Claim
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.dry_run import image_path
 from imagefactory.domain.builds.services.execution import Failure, Work
-from imagefactory.domain.builds.states import BuildStatus, StageStatus
+from imagefactory.domain.builds.states import BuildStatus, StageName, StageStatus
 from imagefactory.domain.identity.selectors import tenant_slug
 from imagefactory.domain.projects.selectors import ProjectView, get_project, open_build_secrets
 from imagefactory.domain.projects.services import mark_credentials_used
@@ -44,7 +44,7 @@ from imagefactory.methods.registry import method_for
 from imagefactory.methods.repository_file import FILE_NAME, REPOSITORY
 
 log = logging.getLogger(__name__)
-STAGES = ("fetch", "lint", "build", "publish")
+STAGES = tuple(str(name) for name in StageName)
 
 
 class Attempt:

@@ -13,7 +13,7 @@ from imagefactory.domain.builds import events, policies
 from imagefactory.domain.builds.models import Build, BuildText
 from imagefactory.domain.builds.queue import enqueue
 from imagefactory.domain.builds.selectors import BuildDetail, get_build
-from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue
+from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue, Trigger
 from imagefactory.domain.identity.permissions import Capability
 from imagefactory.domain.identity.policies import require_capability
 from imagefactory.domain.projects.errors import UploadNotFound
@@ -110,7 +110,7 @@ def submit_build(
     asked: Mapping[str, Any],
     *,
     start: bool = True,
-    trigger: str = "api",
+    trigger: str = Trigger.API,
     idempotency_key: str | None = None,
     origins: Mapping[str, str] | None = None,
 ) -> BuildDetail:
@@ -181,7 +181,7 @@ def _store(
     request: str,
     origins: Mapping[str, str],
 ) -> Build:  # fmt: skip
-    queue = Queue.INTERACTIVE if trigger in {"web", "api", "cli", "rerun"} else Queue.AUTOMATIC
+    queue = Queue.INTERACTIVE if trigger in set(Trigger) else Queue.AUTOMATIC  # a person waits for it
     ref = ""
     if manifest.source.kind == "git":
         ref = manifest.source.ref or str(project.source.get("ref", ""))
@@ -272,5 +272,5 @@ def rerun_build(actor: Actor, build_id: uuid.UUID, changes: Mapping[str, Any] | 
         asked = dict.fromkeys(build.manifest, SUBMISSION)
     kept = {name: value for name, value in build.manifest.items() if name in asked}
     return submit_build(
-        actor, build.project_id, {**kept, **changes}, trigger="rerun", origins={**asked, **dict.fromkeys(changes, SUBMISSION)},
+        actor, build.project_id, {**kept, **changes}, trigger=Trigger.RERUN, origins={**asked, **dict.fromkeys(changes, SUBMISSION)},
     )  # fmt: skip
