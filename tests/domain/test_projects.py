@@ -68,8 +68,8 @@ def test_the_count_of_projects_is_of_the_list_that_it_stands_under(world: World)
     services.archive_project(owner, services.create_project(owner, name="Old").id)
     services.create_project(owner, name="Payments")
     for asked, count in (({}, 2), ({"search": "pay"}, 1), ({"archived": True}, 1)):
-        assert len(selectors.list_projects(owner, **asked)[0]) == count  # type: ignore[arg-type]
-        assert selectors.count_projects(owner, **asked) == count  # type: ignore[arg-type]
+        assert len(selectors.list_projects(owner, **asked)[0]) == count
+        assert selectors.count_projects(owner, **asked) == count
 
 
 def test_deleting_takes_the_typed_name_and_takes_roles_and_credentials_along(world: World) -> None:

@@ -13,11 +13,12 @@ from django.db.models import Q
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.domain.images.errors import ImageNotFound
 from imagefactory.domain.images.models import ImageVersion, Repository, Tag
-from imagefactory.domain.images.policies import LIBRARY, registry_actions
+from imagefactory.domain.images.policies import registry_actions
 from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.reference import LIBRARY
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.builds.services.submit import against_project
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.entry.dispatcher.failing import StageFailed
+from imagefactory.entry.dispatcher.running import limits_of
 from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Limits, Manifest, ManifestInvalid
 from imagefactory.methods.registry import method_for
@@ -63,15 +64,10 @@ def effective_manifest(
 
 def _complete(manifest: Manifest, settings: Settings) -> Manifest:
     """Fill in the installation's own limits, and let none be larger."""
-    asked = manifest.limits
-    limits = Limits(
-        cpu=min(asked.cpu or settings.build_cpus, settings.build_cpus),
-        memory_mib=min(asked.memory_mib or settings.build_memory_mib, settings.build_memory_mib),
-        disk_mib=min(asked.disk_mib or settings.build_disk_mib, settings.build_disk_mib),
-    )
-    seconds = min(manifest.timeout_seconds or settings.build_timeout_seconds, settings.build_timeout_seconds)
+    most = limits_of(manifest, settings)
+    limits = Limits(cpu=most.cpus, memory_mib=most.memory_mib, disk_mib=most.disk_mib)
     network = manifest.network or settings.build_network
-    return manifest.model_copy(update={"limits": limits, "timeout_seconds": seconds, "network": network})
+    return manifest.model_copy(update={"limits": limits, "timeout_seconds": most.timeout_seconds, "network": network})
 
 
 def _read(path: Path) -> bytes | None:
