@@ -102,6 +102,25 @@ def test_the_value_of_a_credential_is_used_and_never_shown(world: World) -> None
         selectors.open_credential(key, made)
 
 
+@pytest.mark.parametrize("secret", ["abc", "  a  ", "x" * 16_385])
+def test_a_secret_that_no_log_could_hide_is_refused(world: World, secret: str) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        services.create_credential(world.actor("owner"), world.project.id, name="A", kind="build_secret", secret=secret)
+    assert set(caught.value.fields) == {"secret"}
+
+
+def test_a_project_has_no_more_credentials_than_its_page_lists(world: World) -> None:
+    owner, key = world.actor("owner"), world.project.id
+    Credential.objects.bulk_create(
+        Credential(project_id=key, name=f"N{n}", kind="build_secret", secret=b"")
+        for n in range(selectors.MAX_CREDENTIALS - 1)
+    )
+    last = services.create_credential(owner, key, name="LAST", kind="build_secret", secret="hunter2!")
+    assert last in {c.id for c in selectors.list_credentials(owner, key)}
+    with pytest.raises(ValidationFailed, match="1 thing"):
+        services.create_credential(owner, key, name="MORE", kind="build_secret", secret="hunter2!")
+
+
 def test_a_credential_of_another_project_cannot_be_used_or_deleted(world: World) -> None:
     owner = world.actor("owner")
     other = services.create_project(owner, name="Other")

@@ -18,6 +18,8 @@ from imagefactory.domain.projects.states import CredentialKind
 from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor
 
+MAX_CREDENTIALS = 200  # of one project; a log can hide the values of 500 (adapters/logs/masking)
+
 
 @dataclasses.dataclass(frozen=True)
 class ProjectView:
@@ -140,7 +142,7 @@ def projects_by_id(actor: Actor, ids: set[uuid.UUID]) -> dict[uuid.UUID, Project
 def list_credentials(actor: Actor, project_id: uuid.UUID) -> list[CredentialView]:
     """Return a project's credentials by name, never their values."""
     get_project(actor, project_id)
-    rows = Credential.objects.filter(project_id=project_id).order_by("name")[:200]
+    rows = Credential.objects.filter(project_id=project_id).order_by("name")[:MAX_CREDENTIALS]
     return [
         CredentialView(c.id, c.name, c.kind, c.username, c.created_by_name, c.created_at, c.last_used_at) for c in rows
     ]

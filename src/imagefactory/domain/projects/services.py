@@ -19,7 +19,7 @@ from imagefactory.domain.identity.services import drop_project_roles
 from imagefactory.domain.projects import events
 from imagefactory.domain.projects.errors import CredentialNotFound, ProjectArchived, StaleProject
 from imagefactory.domain.projects.models import Credential, Project, Upload
-from imagefactory.domain.projects.selectors import ProjectView, UploadView, get_project, view
+from imagefactory.domain.projects.selectors import MAX_CREDENTIALS, ProjectView, UploadView, get_project, view
 from imagefactory.domain.projects.states import CredentialKind, SourceKind
 from imagefactory.kernel import env, ids, secrets
 from imagefactory.kernel.actor import Actor
@@ -213,6 +213,10 @@ def create_credential(
     Raises ProjectNotFound, PermissionDenied, ValidationFailed.
     """
     project = _editable(actor, project_id)
+    if Credential.objects.filter(project_id=project.id).count() >= MAX_CREDENTIALS:
+        raise ValidationFailed(
+            {"name": [f"This project has {MAX_CREDENTIALS} credentials, the most. Delete one first."]}
+        )
     wrong: dict[str, list[str]] = {}
     if not _CREDENTIAL_NAME.fullmatch(name):
         wrong["name"] = [
@@ -220,7 +224,8 @@ def create_credential(
         ]
     if kind not in set(CredentialKind):
         wrong["kind"] = ["Choose git_password, git_ssh_key or build_secret."]
-    if not _SECRET_MIN <= len(secret) <= _SECRET_MAX:
+    # Spaces around it are not looked for in logs, so they count for nothing.
+    if len(secret.strip()) < _SECRET_MIN or len(secret) > _SECRET_MAX:
         wrong["secret"] = [
             f"The value has {_SECRET_MIN} to {_SECRET_MAX:,} characters; a shorter one cannot be masked in logs."
         ]

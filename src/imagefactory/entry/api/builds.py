@@ -147,7 +147,7 @@ def list_executions(request: HttpRequest, build_id: uuid.UUID) -> Any:
     """Return the attempts of a build, oldest first, at most the last 20."""
     a = actor(request)
     selectors.get_build(a, build_id)
-    return [selectors.get_execution(a, build_id, n) for n, _ in selectors.list_attempts(a, build_id)[-20:]]
+    return selectors.list_executions(a, build_id)
 
 
 @router.get("/{uuid:build_id}/logs", response=s.LogLinesOut, openapi_extra=needs("build:view"))

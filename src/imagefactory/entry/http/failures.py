@@ -54,6 +54,12 @@ def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
     return owners_of(actor.tenant_id)
 
 
+def database_away(error: OperationalError) -> Unavailable:
+    """Return what is told of a database that does not answer; what it said itself stands in this process's log."""
+    log.warning("database away: %s", error)
+    return Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
+
+
 def status_of(error: FactoryError) -> int:
     return STATUS.get(error.code, 400)
 
@@ -128,11 +134,7 @@ class FailureMiddleware:
         if isinstance(error, Http404):
             return answer(request, NotFound("page"))
         if isinstance(error, OperationalError):
-            log.warning("database away: %s", error)
-            return answer(
-                request,
-                Unavailable("The database does not answer just now. Nothing was changed; try again shortly."),
-            )
+            return answer(request, database_away(error))
         log.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
         return answer(
             request,

@@ -20,7 +20,7 @@ from imagefactory.domain.projects.errors import CredentialNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
-from imagefactory.entry.web.forms import Form, renamed, typed
+from imagefactory.entry.web.forms import Form, typed
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, TooLarge, ValidationFailed
@@ -103,7 +103,7 @@ def _save_source(request: HttpRequest, actor: Actor, project: ProjectView) -> Fo
             if_version=_version(request),
         )  # fmt: skip
     except ValidationFailed as error:
-        return Form(values, renamed(error.fields, {"archive": "archive"}))
+        return Form(values, error.fields)
     except TooLarge as error:
         return Form(values, {"archive": [error.message]})
     except Conflict as error:
