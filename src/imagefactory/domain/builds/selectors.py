@@ -345,7 +345,7 @@ def live_slots() -> tuple[int, int] | None:
 
 
 def list_workers() -> list[dict[str, Any]]:
-    """Return the dispatcher hosts, for administrators and the status command."""
+    """Return the dispatcher hosts as they last reported themselves."""
     rows = Worker.objects.order_by("name").values("name", "slots", "running", "isolation", "version", "seen_at")
     return [dict(row) for row in rows]
 

@@ -47,7 +47,7 @@ HEADINGS: dict[int, str] = {
 
 
 def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
-    """Return whom a refused member can ask: the owners of the team that they are in."""
+    """Return whom a refused member can ask: the owners of the tenant that they are in."""
     actor = getattr(request, "_actor", None)
     if status_of(error) != 403 or not isinstance(actor, Actor) or actor.tenant_id is None:
         return []

@@ -1,4 +1,4 @@
-"""Sign up, sign in, sign out, one's teams, and making one more."""
+"""Sign up, sign in, sign out, one's tenants, and making one more."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the team of last time, or show those there are."""
+    """Go to the tenant of last time, or show those there are."""
     if not request.user.is_authenticated:
         return redirect("/login")
     user_id = uuid.UUID(str(request.user.pk))
