@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.contrib.sessions.models import Session
 
+from imagefactory.domain.identity.models import AuthSession, User
 from imagefactory.entry.jobs import retention
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.models import OutboxEvent
@@ -26,10 +28,21 @@ def test_what_is_older_than_a_week_goes_and_what_is_not_stays(db: None) -> None:
         Attempts.objects.create(key=name, window_started_at=now() - age, count=1)
         Reply.objects.create(key=name, request="r")
         Reply.objects.filter(key=name).update(created_at=now() - age)
-    assert retention.forget_old_rows() == 3
+        Session.objects.create(session_key=name, session_data="", expire_date=now() - age)
+        user = User.objects.create_user(f"{name}@example.com")
+        AuthSession.objects.create(
+            user=user,
+            access_hash=name,
+            access_expires_at=now() - age,
+            refresh_hash=name,
+            refresh_expires_at=now() - age,
+        )
+    assert retention.forget_old_rows() == 5
     assert OutboxEvent.objects.count() == 2
     assert [a.key for a in Attempts.objects.all()] == ["young"]
     assert [r.key for r in Reply.objects.all()] == ["young"]
+    assert [s.session_key for s in Session.objects.all()] == ["young"]
+    assert [s.access_hash for s in AuthSession.objects.all()] == ["young"]
     assert retention.forget_old_rows() == 0
 
 

@@ -1,4 +1,4 @@
-"""Rows that have served their time: delivered events, old counters, kept replies, finished jobs."""
+"""Rows that have served their time: delivered events, old counters, kept replies, ended sign-ins, finished jobs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _STATEMENTS = (
     "delete from throttle_attempts where key in "
     "(select key from throttle_attempts where window_started_at < %s limit %s)",
     "delete from replies_reply where key in (select key from replies_reply where created_at < %s limit %s)",
+    # Browser and API sign-ins a week after they could last be used.
+    "delete from django_session where session_key in "
+    "(select session_key from django_session where expire_date < %s limit %s)",
+    "delete from identity_authsession where id in "
+    "(select id from identity_authsession where refresh_expires_at < %s limit %s)",
     "delete from procrastinate_jobs where id in (select j.id from procrastinate_jobs j where j.status = 'succeeded' "
     "and not exists (select 1 from procrastinate_events e where e.job_id = j.id and e.at >= %s) limit %s)",
 )
