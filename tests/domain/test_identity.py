@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import KeyNotFound, WrongCredentials
@@ -43,6 +45,41 @@ def test_an_address_is_taken_whatever_its_case(db: None) -> None:
     with pytest.raises(ValidationFailed) as caught:
         sign_up(email="ADA@EXAMPLE.COM", tenant_name="Other")
     assert set(caught.value.fields) == {"email"}
+
+
+def test_the_account_of_an_address_is_found_by_an_index(db: None) -> None:
+    made = sign_up()
+    with CaptureQueriesContext(connection) as asked:
+        found = selectors.user_with_email("ADA@example.com")
+    assert found is not None
+    assert found.id == made.user_id
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")  # one row is read from end to end otherwise
+        cursor.execute(f"explain {asked.captured_queries[0]['sql']}")
+        assert "identity_user_email_once" in "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_a_new_password_is_one_that_can_be_used(db: None) -> None:
+    made = sign_up()
+    actor, longest = selectors.actor_for_user(made.user_id), f"{PASSWORD} " * 50
+    for wrong in (longest[:1000] + "x", "short", "12345678901"):
+        with pytest.raises(ValidationFailed) as caught:
+            services.change_password(actor, old=PASSWORD, new=wrong)
+        assert set(caught.value.fields) == {"new_password"}
+    services.change_password(actor, old=PASSWORD, new=longest[:1000])
+    assert services.verify_password(WHO, email="ada@example.com", password=longest[:1000]) == made.user_id
+
+
+@pytest.mark.parametrize(("name", "slug", "field"), [("", "free", "name"), ("X", "api", "slug"), ("X", "-x", "slug")])
+def test_one_more_tenant_is_made_by_the_same_rules(world: World, name: str, slug: str, field: str) -> None:
+    owner = world.actor("owner")
+    with pytest.raises(ValidationFailed) as caught:
+        services.create_tenant(owner, name=name, slug=slug)
+    assert set(caught.value.fields) == {field}
+    with pytest.raises(ValidationFailed):
+        services.create_tenant(owner, name="Mine", slug=world.stranger_slug)
+    made = services.create_tenant(owner, name="Second")
+    assert selectors.actor_for_user(world.users["owner"], made.slug).role == "owner"
 
 
 @pytest.mark.parametrize("slug", ["library", "api", "-x", "Upper"])

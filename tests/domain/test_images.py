@@ -10,6 +10,7 @@ from imagefactory.domain.images.models import ImageVersion, Repository
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.projects.services import create_project, delete_project
 from imagefactory.kernel.actor import system
+from imagefactory.kernel.clock import now
 from tests.conftest import World
 
 
@@ -34,6 +35,25 @@ def test_a_digest_is_recorded_once_and_a_tag_moves_to_the_newest(world: World) -
     viewer = world.actor("viewer")
     versions = selectors.list_versions(viewer, selectors.get_image(viewer, world.project.slug))
     assert [(v.digest[-1], list(v.tags)) for v in versions] == [("1", ["latest"]), ("0", [])]
+
+
+def test_a_version_is_found_however_many_are_newer(world: World) -> None:
+    publish(world, "0")
+    oldest = ImageVersion.objects.get()
+    ImageVersion.objects.bulk_create(
+        ImageVersion(
+            repository=oldest.repository, digest=f"sha256:{n:064x}", media_type="m", size_bytes=1, pushed_at=now()
+        )
+        for n in range(1, 102)
+    )  # fmt: skip
+    viewer = world.actor("viewer")
+    image = selectors.get_image(viewer, world.project.slug)
+    assert oldest.digest not in {v.digest for v in selectors.list_versions(viewer, image)}
+    found = selectors.get_version(viewer, image, oldest.digest)
+    assert (found.digest, list(found.tags)) == (oldest.digest, ["latest"])
+    for actor, digest in ((viewer, "sha256:" + "f" * 64), (world.actor("stranger"), oldest.digest)):
+        with pytest.raises(ImageNotFound):
+            selectors.get_version(actor, image, digest)
 
 
 def test_images_are_seen_by_those_who_see_their_project_and_by_nobody_else(world: World) -> None:

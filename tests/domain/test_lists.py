@@ -61,6 +61,8 @@ def test_trigger_author_and_time_narrow_the_list(world: World) -> None:
     assert found(world, since=born[mine] - hour, until=born[hooked] + hour) == {mine, hooked}
     assert found(world, since=born[hooked] + hour) == set()
     assert found(world, until=born[mine] - hour) == set()
+    assert found(world, until=dt.datetime(435, 2, 17, tzinfo=dt.UTC)) == set()
+    assert found(world, since=dt.datetime(435, 2, 17, tzinfo=dt.UTC)) == {mine, hooked}
     assert found(world, text="build", since=born[mine] - hour, trigger="api") == {mine}
 
 
@@ -68,6 +70,8 @@ def test_the_first_id_of_a_moment_parts_older_ids_from_newer() -> None:
     moment = dt.datetime.now(dt.UTC)
     made = ids.uuid7()
     assert ids.first_at(moment) <= made < ids.first_at(moment + dt.timedelta(seconds=5))
+    for far, older in ((dt.datetime.min, False), (dt.datetime(1969, 12, 31), False), (dt.datetime.max, True)):  # noqa: DTZ001, DTZ901 - given a zone below
+        assert (made < ids.first_at(far.replace(tzinfo=dt.UTC))) is older
 
 
 def many(world: World, count: int) -> None:

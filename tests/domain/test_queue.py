@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 
 import pytest
 from django.db import connection, connections, transaction
@@ -257,3 +258,37 @@ def test_a_claimer_waits_for_a_tenant_that_another_holds_for_a_moment() -> None:
     holder.join()
     assert claim is not None
     assert claim.build_id == build.id
+
+
+@pytest.mark.committed
+@pytest.mark.django_db(transaction=True)
+def test_a_build_that_goes_back_to_the_queue_while_it_is_cancelled_is_cancelled() -> None:
+    world = make_world()
+    build = submit(world)
+    assert queue.claim("w") is not None
+    held = threading.Event()
+
+    def lose() -> None:
+        try:
+            with transaction.atomic():
+                queue.hand_back("w", Execution.objects.values_list("id", flat=True))
+                held.set()
+                someone_waits()
+        finally:
+            connections.close_all()
+
+    def someone_waits() -> None:
+        deadline = time.monotonic() + 10
+        asked = "select count(*) from pg_locks where not granted"
+        with connection.cursor() as cursor:
+            while time.monotonic() < deadline:
+                cursor.execute(asked)
+                if cursor.fetchone()[0]:
+                    return
+
+    loser = threading.Thread(target=lose)
+    loser.start()
+    assert held.wait(10)
+    assert cancel_build(world.actor("owner"), build.id).status == "cancelled"
+    loser.join()
+    assert queue.claim("w") is None

@@ -57,6 +57,6 @@ def test_a_process_of_another_namespace_is_not_taken_for_our_own_group(
     group.create(cpus=1, memory_mib=64, pids=99)
     (tree / "imagefactory" / "slot-3" / "cgroup.procs").write_text("0\n12\n0\n")
     killed: list[int] = []
-    monkeypatch.setattr(cgroup.os, "kill", lambda pid, _: killed.append(pid))
+    monkeypatch.setattr("os.kill", lambda pid, _: killed.append(pid))
     group.destroy(seconds=0)
     assert set(killed) == {12}

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,13 @@ from imagefactory.adapters.registries.tokens import TokenIssuer, ensure_keys, pa
 SECRET = "correct horse/battery+staple"
 
 
-def layout_with(where: Path, content: bytes) -> Path:
+def layout_with(where: Path, content: bytes, env: Sequence[str] = ()) -> Path:
     with tarfile.open(where / "root.tar", "w") as tar:
         entry = tarfile.TarInfo("file")
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
     layout = where / "image"
-    write_from_tar(where / "root.tar", layout, config={"Cmd": ["sh"]}, created="2023-11-14T22:13:20Z")
+    write_from_tar(where / "root.tar", layout, config={"Cmd": ["sh"], "Env": list(env)}, created="2023-11-14T22:13:20Z")
     return layout
 
 
@@ -40,6 +41,20 @@ def layout_with(where: Path, content: bytes) -> Path:
 def test_a_secret_is_found_in_each_spelling(tmp_path: Path, content: bytes, found: list[str]) -> None:
     layout = layout_with(tmp_path, content)
     assert find_secrets(layout, read_image(layout), {"tok": SECRET}, limit=10_000_000) == found
+
+
+@pytest.mark.parametrize("secret", ['say "friend" and enter', "grüße\\vom\tmeer", "plain words"])
+def test_a_secret_is_found_in_the_configuration_and_in_json_whatever_its_characters(
+    tmp_path: Path, secret: str
+) -> None:
+    for place, content, env in (
+        ("config", b"x", [f"TOKEN={secret}"]),
+        ("layer", json.dumps({"token": secret}).encode(), []),
+    ):
+        (tmp_path / place).mkdir()
+        layout = layout_with(tmp_path / place, content, env)
+        assert find_secrets(layout, read_image(layout), {"tok": secret}, limit=10_000_000) == ["tok"], place
+        assert find_secrets(layout, read_image(layout), {"tok": f"not {secret}"}, limit=10_000_000) == [], place
 
 
 def test_a_layer_that_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """A fact. Subclasses name their wire type; `tenant_id` and `topics` say whom it concerns.
+    """A fact. Subclasses name their wire type; `tenant_id` says whom it concerns.
 
     New payload fields may be added; a changed meaning is a new `schema_version` beside the old.
     """

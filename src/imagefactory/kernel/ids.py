@@ -32,8 +32,11 @@ def uuid7() -> uuid.UUID:
 
 
 def first_at(moment: dt.datetime) -> uuid.UUID:
-    """Return the least id that could be made at this time: ids below it are older, the others are not."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Return the least id that could be made at this time: ids below it are older, the others are not.
+
+    Before 1970 none could be made, and the least of all is returned.
+    """
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def is_slug(text: str) -> bool:

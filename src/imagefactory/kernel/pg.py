@@ -26,7 +26,6 @@ class Lock(enum.IntEnum):
 
     MIGRATE = 7_001
     OUTBOX_RELAY = 7_002
-    REAPER = 7_003
 
 
 def url() -> str:

@@ -68,13 +68,6 @@ class Reference:
         return f"{self.host}/{self.repository}"
 
     @property
-    def familiar(self) -> str:
-        """The short form that people write: Docker Hub's host and `library/` left out."""
-        if self.host != DOCKER_HUB:
-            return str(self)
-        return str(self).removeprefix(f"{DOCKER_HUB}/").removeprefix(f"{LIBRARY}/")
-
-    @property
     def pinned(self) -> bool:
         """Whether the reference always means the same bytes."""
         return self.digest is not None

@@ -25,9 +25,6 @@ class Machine(Generic[S]):
         """Return the states from which `target` can be reached in one move."""
         return frozenset(s for s, targets in self._moves.items() if target in targets)
 
-    def is_final(self, state: S) -> bool:
-        return not self._moves.get(state)
-
     def refuse(self, source: S, target: S) -> InvalidTransition:
         """Return the error for a move that does not exist."""
         return InvalidTransition(

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from imagefactory.kernel.reference import is_digest, is_tag, tag_problem
 
-SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 512 * 1024
 MAX_DOCKERFILE_BYTES = 128 * 1024
 MAX_ENTRIES = 64

@@ -27,7 +27,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "procrastinate.contrib.django",
-    "django_htmx",
     "imagefactory.kernel.outbox.apps.OutboxConfig",
     "imagefactory.kernel.replies.apps.RepliesConfig",
     "imagefactory.kernel.throttle.apps.ThrottleConfig",
@@ -51,7 +50,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "imagefactory.entry.web.redirects.RedirectMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]
@@ -86,7 +84,6 @@ DATABASES = {
         | {"application_name": os.environ.get("IMAGEFACTORY_PROCESS", "imagefactory"), "connect_timeout": 5},
     }
 }
-NINJA_PAGINATION_MAX_LIMIT = 200
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.User"

@@ -12,9 +12,10 @@ from imagefactory.adapters.registries.layout import Image, chunks_of_layer
 
 
 def _spellings(value: str) -> set[bytes]:
-    """Return the value as it may stand in a file: raw, base64 at each alignment, url-quoted."""
+    """Return the value as it may stand in a file: raw, url-quoted, within JSON, base64 at each alignment."""
     raw = value.encode()
     found = {raw, quote(value, safe="").encode()}
+    found |= {json.dumps(value, ensure_ascii=narrow)[1:-1].encode() for narrow in (True, False)}
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + raw)
         # The first and last characters also depend on the neighbours; what is in between does not.

@@ -53,7 +53,7 @@ def unpack(archive: Path, destination: Path, limits: SourceLimits, tell: Tell | 
                 _tar(file, head, writer)
         except (*_BROKEN, OSError) as error:
             # bz2 says "invalid data" with an OSError that has no number; one with a number is about this machine's disk.
-            if isinstance(error, SourceUnavailable) or (isinstance(error, OSError) and error.errno is not None):
+            if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise _invalid("The archive is damaged, or is no tar, tar.gz, tar.bz2, tar.xz or zip file.") from None
     if writer.files == 0:

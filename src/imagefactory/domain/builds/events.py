@@ -78,11 +78,3 @@ class DispatchFailed(BuildEvent):
     type: ClassVar[str] = "build.execution.dispatch_failed"
     execution_id: uuid.UUID
     reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class StageChanged(BuildEvent):
-    type: ClassVar[str] = "build.stage.changed"
-    execution_id: uuid.UUID
-    stage: str
-    status: str

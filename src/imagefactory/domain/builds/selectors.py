@@ -245,16 +245,28 @@ def get_execution(actor: Actor, build_id: uuid.UUID, attempt: int | None = None)
 
     Raises ExecutionNotFound.
     """
-    e = _execution(actor, build_id, attempt)
-    stages = Stage.objects.filter(execution=e).order_by("position")
-    return ExecutionView(
-        e.id, e.attempt, e.status, e.worker, e.claimed_at, e.started_at, e.finished_at, e.reason, e.exit_code,
-        e.isolation, e.facts, e.log_lines, e.masked_values, e.progress, e.usage,
-        [
+    return _execution_views([_execution(actor, build_id, attempt)])[0]
+
+
+def list_executions(actor: Actor, build_id: uuid.UUID, limit: int = 20) -> list[ExecutionView]:
+    """Return the newest attempts of a build, oldest first."""
+    visible = Build.objects.visible_to(actor).filter(id=build_id)
+    return _execution_views(list(Execution.objects.filter(build__in=visible).order_by("-attempt")[:limit])[::-1])
+
+
+def _execution_views(executions: Sequence[Execution]) -> list[ExecutionView]:
+    stages: dict[uuid.UUID, list[StageView]] = {e.id: [] for e in executions}
+    for s in Stage.objects.filter(execution_id__in=stages).order_by("position"):
+        stages[s.execution_id].append(
             StageView(s.name, s.status, s.started_at, s.finished_at, s.exit_code, s.first_line, s.last_line, s.message)
-            for s in stages
-        ],
-    )  # fmt: skip
+        )
+    return [
+        ExecutionView(
+            e.id, e.attempt, e.status, e.worker, e.claimed_at, e.started_at, e.finished_at, e.reason, e.exit_code,
+            e.isolation, e.facts, e.log_lines, e.masked_values, e.progress, e.usage, stages[e.id],
+        )
+        for e in executions
+    ]  # fmt: skip
 
 
 def list_attempts(actor: Actor, build_id: uuid.UUID) -> list[tuple[int, str]]:
@@ -333,7 +345,7 @@ def live_slots() -> tuple[int, int] | None:
 
 
 def list_workers() -> list[dict[str, Any]]:
-    """Return the dispatcher hosts, for administrators and the status command."""
+    """Return the dispatcher hosts as they last reported themselves."""
     rows = Worker.objects.order_by("name").values("name", "slots", "running", "isolation", "version", "seen_at")
     return [dict(row) for row in rows]
 

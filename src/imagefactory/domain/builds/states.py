@@ -32,7 +32,7 @@ BUILD = Machine(
     },
 )
 FINISHED = frozenset({BuildStatus.SUCCEEDED, BuildStatus.FAILED, BuildStatus.CANCELLED})
-CANCELLABLE = frozenset({BuildStatus.DRAFT, BuildStatus.QUEUED, BuildStatus.RUNNING})
+CANCELLABLE = BUILD.sources(BuildStatus.CANCELLED)
 
 
 class ExecutionStatus(enum.StrEnum):
@@ -52,7 +52,7 @@ EXECUTION = Machine(
         ExecutionStatus.RUNNING: _ENDS,
     },
 )
-ACTIVE = frozenset({ExecutionStatus.CLAIMED, ExecutionStatus.RUNNING})
+ACTIVE = EXECUTION.sources(ExecutionStatus.LOST)
 
 
 class StageStatus(enum.StrEnum):
@@ -70,6 +70,15 @@ class StageName(enum.StrEnum):
     LINT = "lint"
     BUILD = "build"
     PUBLISH = "publish"
+
+
+class Trigger(enum.StrEnum):
+    """How a build came to be asked for."""
+
+    WEB = "web"
+    API = "api"
+    CLI = "cli"
+    RERUN = "rerun"
 
 
 class Queue(enum.StrEnum):

@@ -45,7 +45,7 @@ class User(AbstractBaseUser):
 
 
 class Tenant(Entity):
-    """A company's team. The capabilities are switched by a system administrator."""
+    """What keeps one company, or one part of it, apart from all others: people, projects, images. The capabilities are switched by a system administrator."""
 
     slug = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=120)

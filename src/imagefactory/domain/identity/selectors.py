@@ -9,11 +9,12 @@ import uuid
 import zoneinfo
 from collections.abc import Sequence
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
 
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.models import ApiKey, AuthSession, Membership, RoleBinding, Tenant, User
-from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Capability, Permission, Role
+from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Capability, Role
 from imagefactory.domain.identity.states import TokenKind
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.clock import now
@@ -213,13 +214,18 @@ def person(user_id: uuid.UUID) -> Person | None:
     return Person(user.id, user.name, user.email, user.time_zone) if user else None
 
 
+def user_with_email(email: str) -> User | None:
+    """Return the account with this address, whatever its case; for this app's own services.
+
+    In the words of the index: Django's `iexact` compares in capitals, and would read every account.
+    """
+    return User.objects.alias(lower=Lower("email")).filter(lower=Lower(Value(email))).first()
+
+
 def person_by_email(email: str) -> Person | None:
-    user = User.objects.filter(email=email).first()
+    """Return the person with this address, whatever its case."""
+    user = user_with_email(email)
     return Person(user.id, user.name, user.email, user.time_zone) if user else None
-
-
-def tenant_name(tenant_id: uuid.UUID) -> str:
-    return Tenant.objects.values_list("name", flat=True).get(id=tenant_id)
 
 
 def owners_of(tenant_id: uuid.UUID) -> list[Person]:
@@ -237,10 +243,6 @@ def last_tenant_slug(user_id: uuid.UUID) -> str | None:
     if last is None or not Membership.objects.filter(user_id=user_id, tenant_id=last).exists():
         return None
     return Tenant.objects.filter(id=last).values_list("slug", flat=True).first()
-
-
-def all_scopes() -> list[str]:
-    return [str(p) for p in Permission]
 
 
 def tenant_slug(tenant_id: uuid.UUID) -> str:

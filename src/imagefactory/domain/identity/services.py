@@ -19,7 +19,7 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import KeyNotFound, SignUpClosed, WrongCredentials
 from imagefactory.domain.identity.models import ApiKey, AuthSession, Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import Permission, Role
-from imagefactory.domain.identity.selectors import require_tenant
+from imagefactory.domain.identity.selectors import require_tenant, user_with_email
 from imagefactory.domain.identity.states import TokenKind
 from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor, ActorKind
@@ -32,6 +32,7 @@ from imagefactory.kernel.throttle.check import count_attempt, forget, origin
 ACCESS_LIFE = dt.timedelta(hours=1)
 REFRESH_LIFE = dt.timedelta(days=30)
 KEY_LIFE_DAYS_MAX = 366
+MAX_PASSWORD = 1000  # characters; hashing a longer one would be a way to keep the factory busy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,34 +42,58 @@ class SignedUp:
     tenant_slug: str
 
 
-def _field_errors(name: str, email: str, password: str, tenant_name: str, slug: str, zone: str) -> dict[str, list[str]]:
+def _person_errors(name: str, zone: str) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= 120:
         wrong["name"] = ["Give your name, in at most 120 characters."]
-    try:
-        validate_email(email)
-    except ValidationError:
-        wrong["email"] = ["This is not an e-mail address. It looks like name@example.com."]
-    if len(email) > 254:
-        wrong["email"] = ["This e-mail address is longer than 254 characters."]
-    if len(password) > 1000:
-        wrong["password"] = ["This password is longer than 1,000 characters."]
-    else:
-        try:
-            password_validation.validate_password(password, User(email=email, name=name))
-        except ValidationError as error:
-            wrong["password"] = list(error.messages)
-    if not 1 <= len(tenant_name.strip()) <= 120:
-        wrong["tenant_name"] = ["Give the tenant a name, in at most 120 characters."]
-    elif not ids.is_slug(slug):
-        wrong["tenant_slug"] = [
-            f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."
-        ]
-    elif slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
-        wrong["tenant_slug"] = [f"The short name {slug} is taken. Choose another."]
     if zone not in zoneinfo.available_timezones():
         wrong["time_zone"] = ["There is no such time zone. Choose one from the list, such as Europe/Stockholm."]
     return wrong
+
+
+def _email_errors(email: str) -> list[str]:
+    if len(email) > 254:
+        return ["This e-mail address is longer than 254 characters."]
+    try:
+        validate_email(email)
+    except ValidationError:
+        return ["This is not an e-mail address. It looks like name@example.com."]
+    if user_with_email(email) is not None:
+        return ["There is an account with this e-mail address. Sign in instead."]
+    return []
+
+
+def _password_errors(password: str, user: User) -> list[str]:
+    if len(password) > MAX_PASSWORD:
+        return [f"This password is longer than {MAX_PASSWORD:,} characters."]
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        return list(error.messages)
+    return []
+
+
+def _tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
+    if not 1 <= len(name.strip()) <= 120:
+        return {"name": ["Give the tenant a name, in at most 120 characters."]}
+    if not ids.is_slug(slug):
+        return {"slug": [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]}
+    if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+        return {"slug": [f"The short name {slug} is taken. Choose another."]}
+    return {}
+
+
+def _found_tenant(actor: Actor, name: str, slug: str, zone: str) -> Tenant:
+    """Make a tenant that the actor owns, and tell it; inside the caller's transaction."""
+    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone)
+    Membership.objects.create(tenant=tenant, user_id=actor.person)
+    RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
+    emit(
+        actor,
+        events.TenantCreated(tenant.id, slug, tenant.name),
+        events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
+    )
+    return tenant
 
 
 def sign_up(
@@ -89,24 +114,20 @@ def sign_up(
         raise SignUpClosed
     count_attempt("sign up", origin(actor.address), limit=20, window_seconds=3600)
     email, slug = email.strip(), (tenant_slug or ids.slugify(tenant_name)).strip()
-    wrong = _field_errors(name, email, password, tenant_name, slug, time_zone)
-    if "email" not in wrong and User.objects.filter(email__iexact=email).exists():
-        wrong["email"] = ["There is an account with this e-mail address. Sign in instead."]
+    wrong = _person_errors(name, time_zone)
+    wrong |= {f"tenant_{field}": sentences for field, sentences in _tenant_errors(tenant_name, slug).items()}
+    if about := _email_errors(email):
+        wrong["email"] = about
+    if about := _password_errors(password, User(email=email, name=name)):
+        wrong["password"] = about
     if wrong:
         raise ValidationFailed(wrong)
     try:
         with transaction.atomic():
             user = User.objects.create_user(email, password, name=name.strip(), time_zone=time_zone)
-            tenant = Tenant.objects.create(slug=slug, name=tenant_name.strip(), time_zone=time_zone)
-            Membership.objects.create(tenant=tenant, user=user)
-            RoleBinding.objects.create(tenant=tenant, user=user, role=Role.OWNER)
-            User.objects.filter(id=user.id).update(last_tenant_id=tenant.id)
             author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
-            emit(
-                author,
-                events.TenantCreated(tenant.id, slug, tenant.name),
-                events.MemberJoined(tenant.id, user.id, user.email, Role.OWNER),
-            )
+            tenant = _found_tenant(author, tenant_name, slug, time_zone)
+            User.objects.filter(id=user.id).update(last_tenant_id=tenant.id)
     except IntegrityError:  # someone took the name or the address in this moment
         raise ValidationFailed(
             {"email": ["This e-mail address or short name was taken just now. Choose another."]}
@@ -117,30 +138,20 @@ def sign_up(
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
     """Create one more tenant, owned by the signed-in actor.
 
-    Raises PermissionDenied from a key, SignUpClosed, ValidationFailed.
+    Raises PermissionDenied from a key, SignUpClosed, RateLimited (20 an hour by one person), ValidationFailed.
     """
     authorize(policies.may_act_as_person(actor))
     if env.get().sign_up == "closed" and not actor.is_system_admin:
         raise SignUpClosed
     slug = slug or ids.slugify(name)
     count_attempt("create a tenant", str(actor.user_id), limit=20, window_seconds=3600)
-    if not 1 <= len(name.strip()) <= 120:
-        raise ValidationFailed({"name": ["Give the tenant a name, in at most 120 characters."]})
-    if not ids.is_slug(slug) or slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
-        raise ValidationFailed({"slug": [f"The short name must be free, and {ids.SLUG_RULE}."]})
+    if wrong := _tenant_errors(name, slug):
+        raise ValidationFailed(wrong)
     try:
         with transaction.atomic():
-            tenant = Tenant.objects.create(slug=slug, name=name.strip())
-            Membership.objects.create(tenant=tenant, user_id=actor.person)
-            RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
-            emit(
-                actor,
-                events.TenantCreated(tenant.id, slug, tenant.name),
-                events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
-            )
-    except IntegrityError:  # someone took the short name in this moment
+            return _found_tenant(actor, name, slug, "UTC")
+    except IntegrityError:
         raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None
-    return tenant
 
 
 def verify_password(actor: Actor, *, email: str, password: str) -> uuid.UUID:
@@ -151,12 +162,12 @@ def verify_password(actor: Actor, *, email: str, password: str) -> uuid.UUID:
     """
     email, address = email.strip().lower()[:254], origin(actor.address)
     count_attempt("sign in from here", address, limit=100, window_seconds=900)
-    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    user = user_with_email(email)
     # By the account where there is one: the database takes some letters for the same that Python does not.
     attempt = f"{address}\0{user.pk if user else email}"
     count_attempt("sign in", attempt, limit=10, window_seconds=900)
-    if user is None or len(password) > 1000:
-        make_password(password[:1000])  # as slow as a check
+    if user is None or not user.is_active or len(password) > MAX_PASSWORD:
+        make_password(password[:MAX_PASSWORD])  # as slow as a check
     elif user.check_password(password):
         forget("sign in", attempt)
         with transaction.atomic():
@@ -236,17 +247,15 @@ def close_session(actor: Actor, token: str) -> None:
 def change_password(actor: Actor, *, old: str, new: str) -> None:
     """Set a new password; every API session ends, browser sessions end by Django's session hash.
 
-    Raises PermissionDenied from a key, ValidationFailed.
+    Raises PermissionDenied from a key, RateLimited (10 in 15 minutes), ValidationFailed.
     """
     authorize(policies.may_act_as_person(actor))
     count_attempt("change the password", str(actor.user_id), limit=10, window_seconds=900)
     user = User.objects.get(id=actor.person)
-    if not user.check_password(old[:1000]):
+    if not user.check_password(old[:MAX_PASSWORD]):
         raise ValidationFailed({"old_password": ["This is not your present password."]})
-    try:
-        password_validation.validate_password(new[:1001], user)
-    except ValidationError as error:
-        raise ValidationFailed({"new_password": list(error.messages)}) from None
+    if wrong := _password_errors(new, user):
+        raise ValidationFailed({"new_password": wrong})
     with transaction.atomic():
         user.set_password(new)
         user.save(update_fields=["password"])
@@ -260,12 +269,7 @@ def update_profile(actor: Actor, *, name: str, time_zone: str) -> None:
     Raises PermissionDenied from a key, ValidationFailed.
     """
     authorize(policies.may_act_as_person(actor))
-    wrong: dict[str, list[str]] = {}
-    if not 1 <= len(name.strip()) <= 120:
-        wrong["name"] = ["Give your name, in at most 120 characters."]
-    if time_zone not in zoneinfo.available_timezones():
-        wrong["time_zone"] = ["There is no such time zone. Choose one from the list."]
-    if wrong:
+    if wrong := _person_errors(name, time_zone):
         raise ValidationFailed(wrong)
     User.objects.filter(id=actor.person).update(name=name.strip(), time_zone=time_zone)
 

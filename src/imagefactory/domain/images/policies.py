@@ -6,8 +6,7 @@ import uuid
 
 from imagefactory.domain.identity.permissions import Capability, Permission
 from imagefactory.kernel.actor import Actor, ActorKind
-
-LIBRARY = "library"
+from imagefactory.kernel.reference import LIBRARY
 
 
 def registry_actions(actor: Actor, tenant: str, project_id: uuid.UUID | None) -> frozenset[str]:

@@ -13,11 +13,12 @@ from django.db.models import Q
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.domain.images.errors import ImageNotFound
 from imagefactory.domain.images.models import ImageVersion, Repository, Tag
-from imagefactory.domain.images.policies import LIBRARY, registry_actions
+from imagefactory.domain.images.policies import registry_actions
 from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.reference import LIBRARY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,11 @@ def _versions(
         rows = rows.order_by("repository_id", "-pushed_at", "-id").distinct("repository_id")
     else:
         rows = rows.order_by("-pushed_at", "-id")[:limit]
-    found = list(rows)
+    return _views(list(rows))
+
+
+def _views(found: Sequence[ImageVersion]) -> dict[uuid.UUID, list[VersionView]]:
+    """Return versions as they are shown, by repository and in the order given, with their tags in one query."""
     tags: dict[uuid.UUID, list[str]] = {}
     for version_id, name in (
         Tag.objects.filter(version_id__in=[v.id for v in found]).order_by("name").values_list("version_id", "name")
@@ -79,7 +84,7 @@ def _versions(
                 v.origin,
                 v.pushed_by_name,
                 v.pushed_at,
-            )  # fmt: skip
+            )
         )
     return result
 
@@ -130,10 +135,31 @@ def get_image(actor: Actor, name: str) -> ImageView:
 
 
 def list_versions(actor: Actor, image: ImageView, limit: int = 100) -> list[VersionView]:
-    """Return the newest versions of an image."""
+    """Return the newest versions of an image.
+
+    Raises ImageNotFound for one that the actor may not see.
+    """
     if not Repository.objects.visible_to(actor).filter(id=image.id).exists():
         raise ImageNotFound
     return _versions([image.id], newest_only=False, limit=limit).get(image.id, [])
+
+
+def get_version(actor: Actor, image: ImageView, digest: str) -> VersionView:
+    """Return the version of an image with this digest, however many are newer.
+
+    Raises ImageNotFound.
+    """
+    visible = Repository.objects.visible_to(actor).filter(id=image.id)
+    found = ImageVersion.objects.filter(repository__in=visible, digest=digest, removed_at=None)
+    row = found.first()
+    if row is None:
+        raise ImageNotFound
+    return _views([row])[row.repository_id][0]
+
+
+def count_images(actor: Actor, project_id: uuid.UUID) -> int:
+    """Return how many images a project has."""
+    return Repository.objects.visible_to(actor).filter(project_id=project_id).count()
 
 
 def registry_access(actor: Actor, path: str) -> frozenset[str]:

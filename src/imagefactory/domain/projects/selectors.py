@@ -13,10 +13,12 @@ from django.db.models import Q
 
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.domain.projects.errors import CredentialNotFound, ProjectNotFound, UploadNotFound
-from imagefactory.domain.projects.models import Credential, Project, Upload
+from imagefactory.domain.projects.models import Credential, Project, ProjectQuerySet, Upload
 from imagefactory.domain.projects.states import CredentialKind
 from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor
+
+MAX_CREDENTIALS = 200  # of one project; a log can hide the values of 500 (adapters/logs/masking)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +109,7 @@ def list_projects(
 
     The cursor is `name|id` of the last row, so that a rename never repeats or skips the others.
     """
-    require_tenant(actor)
-    rows = Project.objects.visible_to(actor).filter(archived_at__isnull=not archived)
-    if search:
-        rows = rows.filter(Q(name__icontains=search[:100]) | Q(slug__icontains=search[:100]))
+    rows = _listed(actor, search, archived=archived)
     if after:
         name, _, last = after.rpartition("|")
         try:
@@ -122,8 +121,17 @@ def list_projects(
     return page[:limit], f"{page[limit - 1].name}|{page[limit - 1].id}" if more else ""
 
 
-def count_projects(actor: Actor) -> int:
-    return Project.objects.visible_to(actor).filter(archived_at=None).count()
+def count_projects(actor: Actor, *, search: str = "", archived: bool = False) -> int:
+    """Return how many projects `list_projects` has on all of its pages."""
+    return _listed(actor, search, archived=archived).count()
+
+
+def _listed(actor: Actor, search: str, *, archived: bool) -> ProjectQuerySet:
+    require_tenant(actor)
+    rows = Project.objects.visible_to(actor).filter(archived_at__isnull=not archived)
+    if search:
+        rows = rows.filter(Q(name__icontains=search[:100]) | Q(slug__icontains=search[:100]))
+    return rows
 
 
 def projects_by_id(actor: Actor, ids: set[uuid.UUID]) -> dict[uuid.UUID, ProjectView]:
@@ -134,7 +142,7 @@ def projects_by_id(actor: Actor, ids: set[uuid.UUID]) -> dict[uuid.UUID, Project
 def list_credentials(actor: Actor, project_id: uuid.UUID) -> list[CredentialView]:
     """Return a project's credentials by name, never their values."""
     get_project(actor, project_id)
-    rows = Credential.objects.filter(project_id=project_id).order_by("name")[:200]
+    rows = Credential.objects.filter(project_id=project_id).order_by("name")[:MAX_CREDENTIALS]
     return [
         CredentialView(c.id, c.name, c.kind, c.username, c.created_by_name, c.created_at, c.last_used_at) for c in rows
     ]
@@ -144,7 +152,7 @@ def list_uploads(actor: Actor, project_id: uuid.UUID, limit: int = 20) -> list[U
     """Return the newest uploaded archives."""
     get_project(actor, project_id)
     rows = Upload.objects.filter(project_id=project_id).order_by("-created_at")[:limit]
-    return [UploadView(u.id, u.filename, u.digest, u.size_bytes, u.created_by_name, u.created_at) for u in rows]
+    return [_upload(u) for u in rows]
 
 
 def get_upload(actor: Actor, project_id: uuid.UUID, upload_id: uuid.UUID) -> UploadView:
@@ -156,6 +164,15 @@ def get_upload(actor: Actor, project_id: uuid.UUID, upload_id: uuid.UUID) -> Upl
     u = Upload.objects.filter(project_id=project_id, id=upload_id).first()
     if u is None:
         raise UploadNotFound
+    return _upload(u)
+
+
+def has_upload(project_id: uuid.UUID, digest: str) -> bool:
+    """Return whether an archive with this content was uploaded to the project; for the check of a manifest."""
+    return Upload.objects.filter(project_id=project_id, digest=digest).exists()
+
+
+def _upload(u: Upload) -> UploadView:
     return UploadView(u.id, u.filename, u.digest, u.size_bytes, u.created_by_name, u.created_at)
 
 

@@ -19,7 +19,7 @@ from imagefactory.domain.identity.services import drop_project_roles
 from imagefactory.domain.projects import events
 from imagefactory.domain.projects.errors import CredentialNotFound, ProjectArchived, StaleProject
 from imagefactory.domain.projects.models import Credential, Project, Upload
-from imagefactory.domain.projects.selectors import ProjectView, UploadView, get_project, view
+from imagefactory.domain.projects.selectors import MAX_CREDENTIALS, ProjectView, UploadView, get_project, view
 from imagefactory.domain.projects.states import CredentialKind, SourceKind
 from imagefactory.kernel import env, ids, secrets
 from imagefactory.kernel.actor import Actor
@@ -213,6 +213,10 @@ def create_credential(
     Raises ProjectNotFound, PermissionDenied, ValidationFailed.
     """
     project = _editable(actor, project_id)
+    if Credential.objects.filter(project_id=project.id).count() >= MAX_CREDENTIALS:
+        raise ValidationFailed(
+            {"name": [f"This project has {MAX_CREDENTIALS} credentials, the most. Delete one first."]}
+        )
     wrong: dict[str, list[str]] = {}
     if not _CREDENTIAL_NAME.fullmatch(name):
         wrong["name"] = [
@@ -220,7 +224,8 @@ def create_credential(
         ]
     if kind not in set(CredentialKind):
         wrong["kind"] = ["Choose git_password, git_ssh_key or build_secret."]
-    if not _SECRET_MIN <= len(secret) <= _SECRET_MAX:
+    # Spaces around it are not looked for in logs, so they count for nothing.
+    if len(secret.strip()) < _SECRET_MIN or len(secret) > _SECRET_MAX:
         wrong["secret"] = [
             f"The value has {_SECRET_MIN} to {_SECRET_MAX:,} characters; a shorter one cannot be masked in logs."
         ]
@@ -314,7 +319,15 @@ def next_build_number(project_id: uuid.UUID) -> int:
     Raises ProjectArchived.
     """
     Project.objects.filter(id=project_id).update(last_build_number=F("last_build_number") + 1)
-    project = Project.objects.only("last_build_number", "archived_at", "name").get(id=project_id)
-    if project.archived_at is not None:
-        raise ProjectArchived(project.name)
-    return project.last_build_number
+    require_open(project_id)
+    return Project.objects.values_list("last_build_number", flat=True).get(id=project_id)
+
+
+def require_open(project_id: uuid.UUID) -> None:
+    """Return when builds of this project may be queued; called inside the transaction that queues one.
+
+    Raises ProjectArchived.
+    """
+    name = Project.objects.filter(id=project_id, archived_at__isnull=False).values_list("name", flat=True).first()
+    if name is not None:
+        raise ProjectArchived(name)

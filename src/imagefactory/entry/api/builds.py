@@ -16,6 +16,7 @@ from imagefactory.domain.builds import policies, selectors
 from imagefactory.domain.builds.services.cancel import cancel_build as cancel
 from imagefactory.domain.builds.services.dry_run import dry_run as check
 from imagefactory.domain.builds.services.submit import rerun_build, start_build, submit_build
+from imagefactory.domain.builds.states import Trigger
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api.idempotency import key_of
@@ -78,9 +79,14 @@ def submit(request: HttpRequest, body: s.BuildIn) -> Status[Any]:
     """Submit a build. With an Idempotency-Key, the same request again returns the same build."""
     a = actor(request)
     project = get_project(a, body.project)
-    trigger = "cli" if request.headers.get("User-Agent", "").startswith("imagefactory-cli") else "api"
+    by_cli = request.headers.get("User-Agent", "").startswith("imagefactory-cli")
     build = submit_build(
-        a, project.id, body.manifest, start=body.start, trigger=trigger, idempotency_key=key_of(request)
+        a,
+        project.id,
+        body.manifest,
+        start=body.start,
+        trigger=Trigger.CLI if by_cli else Trigger.API,
+        idempotency_key=key_of(request),
     )
     return Status(201, _detail(a, build))
 
@@ -141,7 +147,7 @@ def list_executions(request: HttpRequest, build_id: uuid.UUID) -> Any:
     """Return the attempts of a build, oldest first, at most the last 20."""
     a = actor(request)
     selectors.get_build(a, build_id)
-    return [selectors.get_execution(a, build_id, n) for n, _ in selectors.list_attempts(a, build_id)[-20:]]
+    return selectors.list_executions(a, build_id)
 
 
 @router.get("/{uuid:build_id}/logs", response=s.LogLinesOut, openapi_extra=needs("build:view"))

@@ -40,7 +40,11 @@ def list_projects(
     items, after = selectors.list_projects(
         a, search=search, archived=archived, after=cursor, limit=max(1, min(limit, 200))
     )
-    return {"items": items, "next_cursor": after, "total": selectors.count_projects(a)}
+    return {
+        "items": items,
+        "next_cursor": after,
+        "total": selectors.count_projects(a, search=search, archived=archived),
+    }
 
 
 @router.post("", response={201: s.ProjectOut}, openapi_extra=needs("project:create"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import logging
 import re
 import uuid
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
-from imagefactory.entry.http.failures import envelope
+from imagefactory.entry.http.failures import database_away, envelope
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
@@ -39,12 +38,9 @@ from imagefactory.kernel.errors import (
     NotFound,
     TooLarge,
     Unauthorized,
-    Unavailable,
     ValidationFailed,
 )
 from imagefactory.kernel.throttle.check import count_attempt, origin
-
-log = logging.getLogger(__name__)
 
 api = NinjaAPI(
     title="Image Factory",
@@ -104,10 +100,7 @@ def _data(request: HttpRequest, error: DataError) -> HttpResponse:
 
 @api.exception_handler(OperationalError)
 def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    log.warning("database away: %s", error)
-    return envelope(
-        request, Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
-    )
+    return envelope(request, database_away(error))
 
 
 @require_GET

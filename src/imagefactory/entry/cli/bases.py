@@ -19,7 +19,7 @@ from imagefactory.adapters.registries import layout, skopeo
 from imagefactory.adapters.registries.tokens import SERVICE, TokenIssuer, ensure_keys
 from imagefactory.entry.cli.client import UNREACHABLE, ApiFailure
 from imagefactory.kernel.env import Settings
-from imagefactory.kernel.reference import Reference, ReferenceInvalid
+from imagefactory.kernel.reference import LIBRARY, Reference, ReferenceInvalid
 from imagefactory.kernel.reference import parse as parse_reference
 from imagefactory.methods.dockerfile import parse
 
@@ -55,7 +55,7 @@ def bases_of(dockerfile: str, own_host: str) -> list[Reference]:
             candidates = parse_reference(image.reference).candidates(own_host)
         except ReferenceInvalid:
             continue  # the dry run says it better
-        found += [c for c in candidates if c.is_on(own_host) and c.repository.startswith("library/")]
+        found += [c for c in candidates if c.is_on(own_host) and c.repository.startswith(f"{LIBRARY}/")]
     return list(dict.fromkeys(found))
 
 

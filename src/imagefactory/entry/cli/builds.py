@@ -159,7 +159,7 @@ def list_builds(
     *,
     project: Annotated[str, typer.Option(help="Only of this project.")] = "",
     status: Annotated[str, typer.Option(help="Draft, Queued, Running, Succeeded, Failed or Cancelled.")] = "",
-    text: Annotated[str, typer.Option(help="Only names with this text.")] = "",
+    text: Annotated[str, typer.Option(help="Only those with this in name, message, commit or number.")] = "",
     mine: Annotated[bool, typer.Option("--mine", help="Only those you started.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many to show.")] = 20,
     cursor: Annotated[str, typer.Option(help="Go on where a list ended.")] = "",

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from imagefactory.entry.cli.client import REFUSED, ApiFailure, Client
+from imagefactory.entry.cli.client import CONFLICT, REFUSED, ApiFailure, Client
 from imagefactory.entry.cli.tables import say
 
 _pause = time.sleep  # of this module alone, so that a test can replace it
@@ -161,7 +161,7 @@ def follow(client: Client, build_id: str, show: Callable[[Line], None], note: Ca
         if build["status"] in FINISHED:
             return build
         if build["status"] == "draft":
-            raise ApiFailure("This build is a draft and was not started.", 5)
+            raise ApiFailure("This build is a draft and was not started. Start it on its page first.", CONFLICT)
         text = waiting(build)
         if text != noted and (noted := text):
             note(text)
@@ -173,8 +173,7 @@ def waiting(build: dict[str, Any]) -> str:
     place = build.get("waits")
     if build["status"] != "queued" or not place:
         return ""
-    reason = f" {place['reason']}" if place["reason"] else ""
-    return f"Queued: {place['ahead']} ahead, {place['running']} of {place['limit']} running.{reason}"
+    return f"Queued: {place['reason']}"
 
 
 def verdict(build: dict[str, Any]) -> str:

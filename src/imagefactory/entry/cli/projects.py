@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from imagefactory.entry.cli.client import USAGE, ApiFailure, Client, connect, told
+from imagefactory.entry.cli.client import NOT_FOUND, USAGE, ApiFailure, Client, connect, told
 from imagefactory.entry.cli.session import AsJson, read_secret
 from imagefactory.entry.cli.tables import moment, say, show_fields, show_json, show_table
 
@@ -156,7 +156,7 @@ def _credential_id(client: Client, project: str, name: str) -> str:
     known = client.get(project_path(project, "/credentials"))
     found = next((str(c["id"]) for c in known if name in {c["name"], c["id"]}), None)
     if found is None:
-        raise ApiFailure(f"The project has no credential {name}. Add it: imagefactory project secret add.", 4)
+        raise ApiFailure(f"The project has no credential {name}. Add it: imagefactory project secret add.", NOT_FOUND)
     return found
 
 

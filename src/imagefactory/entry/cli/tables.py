@@ -25,9 +25,9 @@ STYLES = {
     "Running": "cyan",
     "Skipped": "dim",
     "Waiting": "dim",
-    "ok": "green",
-    "warning": "yellow",
-    "error": "red",
+    "pass": "green",
+    "warn": "yellow",
+    "fail": "red",
 }
 
 

@@ -22,7 +22,7 @@ from imagefactory.domain.builds.queue import Claim
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.dry_run import image_path
 from imagefactory.domain.builds.services.execution import Failure, Work
-from imagefactory.domain.builds.states import BuildStatus, StageStatus
+from imagefactory.domain.builds.states import BuildStatus, StageName, StageStatus
 from imagefactory.domain.identity.selectors import tenant_slug
 from imagefactory.domain.projects.selectors import ProjectView, get_project, open_build_secrets
 from imagefactory.domain.projects.services import mark_credentials_used
@@ -31,11 +31,12 @@ from imagefactory.entry.dispatcher.failing import Cancelled, NotDispatched, Stag
 from imagefactory.entry.dispatcher.fetching import fetch_bases, fetch_source
 from imagefactory.entry.dispatcher.log_writer import LogWriter
 from imagefactory.entry.dispatcher.publishing import publish
-from imagefactory.entry.dispatcher.running import follow, plan_of
+from imagefactory.entry.dispatcher.running import follow, limits_of, plan_of
 from imagefactory.entry.dispatcher.usage import UsageRecorder
 from imagefactory.executors.base import End, Executor, ExecutorUnavailable, Isolation, Network, PlanRefused, Run
 from imagefactory.executors.told import sentences
 from imagefactory.kernel import actor as actors
+from imagefactory.kernel import pg
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
 from imagefactory.methods.base import Base, Facts, Method, MethodRefused, ProgressReader, Step
@@ -44,7 +45,7 @@ from imagefactory.methods.registry import method_for
 from imagefactory.methods.repository_file import FILE_NAME, REPOSITORY
 
 log = logging.getLogger(__name__)
-STAGES = ("fetch", "lint", "build", "publish")
+STAGES = tuple(str(name) for name in StageName)
 
 
 class Attempt:
@@ -82,7 +83,7 @@ class Attempt:
         writer: LogWriter | None = None
         try:
             work = execution.get_work(self.claim)
-            secrets = open_build_secrets(self.claim.project_id)
+            secrets = pg.outlast(open_build_secrets)(self.claim.project_id)
             writer = LogWriter(self._store, self._notifier, self.id, Masker(_to_mask(work, secrets)))
             self._perform(work, secrets, writer)
         except LeaseLost:
@@ -172,11 +173,11 @@ class Attempt:
 
     def _stages(self, work: Work, secrets: Mapping[str, str], writer: LogWriter) -> dict[str, Any]:
         settings, claim = self._settings, self.claim
-        slug = tenant_slug(claim.tenant_id)
+        slug = pg.outlast(tenant_slug)(claim.tenant_id)
         try:
             asked = parse_manifest(work.manifest)
             method = method_for(asked)
-            project = get_project(actors.system("dispatcher"), claim.project_id)
+            project = pg.outlast(get_project)(actors.system("dispatcher"), claim.project_id)
         except (ManifestInvalid, FactoryError) as error:
             raise StageFailed(Failure("manifest_invalid", "fetch", str(error))) from None
         workspace = self._place = self._workspace(asked)
@@ -196,7 +197,7 @@ class Attempt:
             with room(workspace, "build", "What the build starts from"):
                 _write_secrets(workspace, used)
                 method.prepare(manifest, workspace)
-            mark_credentials_used(claim.project_id, sorted(used))
+            pg.outlast(mark_credentials_used)(claim.project_id, sorted(used))
             progress = method.progress(manifest, workspace)
             self._build(method.plan(manifest, workspace, facts), manifest, workspace, progress, writer)
         with self._in_stage("publish", writer):
@@ -253,7 +254,7 @@ class Attempt:
         return walls
 
     def _workspace(self, manifest: Manifest) -> Path:
-        disk = min(manifest.limits.disk_mib or self._settings.build_disk_mib, self._settings.build_disk_mib)
+        disk = limits_of(manifest, self._settings).disk_mib
         try:
             return self._executor.workspace(self.id, disk)
         except ExecutorUnavailable as error:

@@ -11,7 +11,7 @@ from imagefactory.domain.builds.services.execution import Failure, Work
 from imagefactory.domain.builds.services.submit import NETWORKS, against_project
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.entry.dispatcher.failing import StageFailed
-from imagefactory.kernel import actor as actors
+from imagefactory.entry.dispatcher.running import limits_of
 from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Limits, Manifest, ManifestInvalid
 from imagefactory.methods.registry import method_for
@@ -47,7 +47,7 @@ def effective_manifest(
         method_for(found.manifest)
     except ManifestInvalid as error:
         raise _refused([f"{file.place(problem.field)} {problem.message}" for problem in error.fields]) from None
-    wrong = against_project(actors.system("dispatcher"), project, found.manifest)
+    wrong = against_project(project, found.manifest)
     if "secrets" in wrong and found.origin("secrets") != REPOSITORY:  # removed since the build was submitted
         raise StageFailed(Failure("manifest_invalid", "fetch", " ".join(wrong["secrets"]), "admin"))
     # What was submitted was checked then; a limit that was lowered since cuts it, as it always did.
@@ -64,15 +64,10 @@ def effective_manifest(
 
 def _complete(manifest: Manifest, settings: Settings) -> Manifest:
     """Fill in the installation's own limits, and let none be larger."""
-    asked = manifest.limits
-    limits = Limits(
-        cpu=min(asked.cpu or settings.build_cpus, settings.build_cpus),
-        memory_mib=min(asked.memory_mib or settings.build_memory_mib, settings.build_memory_mib),
-        disk_mib=min(asked.disk_mib or settings.build_disk_mib, settings.build_disk_mib),
-    )
-    seconds = min(manifest.timeout_seconds or settings.build_timeout_seconds, settings.build_timeout_seconds)
+    most = limits_of(manifest, settings)
+    limits = Limits(cpu=most.cpus, memory_mib=most.memory_mib, disk_mib=most.disk_mib)
     network = min(manifest.network or settings.build_network, settings.build_network, key=NETWORKS.index)
-    return manifest.model_copy(update={"limits": limits, "timeout_seconds": seconds, "network": network})
+    return manifest.model_copy(update={"limits": limits, "timeout_seconds": most.timeout_seconds, "network": network})
 
 
 def _read(path: Path) -> bytes | None:

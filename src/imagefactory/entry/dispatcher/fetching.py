@@ -30,9 +30,10 @@ from imagefactory.domain.projects.selectors import open_credential
 from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed, room
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
+from imagefactory.kernel import pg
 from imagefactory.kernel.env import Settings
 from imagefactory.kernel.errors import FactoryError
-from imagefactory.kernel.reference import Reference, parse
+from imagefactory.kernel.reference import LIBRARY, Reference, parse
 from imagefactory.methods.base import Base
 from imagefactory.methods.dockerfile import Image
 from imagefactory.methods.manifest import Manifest
@@ -64,7 +65,7 @@ def project_credential(project_id: uuid.UUID, credential_id: str) -> Credential 
     """Return the project's Git credential, if it has one."""
     if not credential_id:
         return None
-    opened = open_credential(project_id, uuid.UUID(credential_id))
+    opened = pg.outlast(open_credential)(project_id, uuid.UUID(credential_id))
     kind: Literal["ssh_key", "password"] = "ssh_key" if opened.kind == "git_ssh_key" else "password"
     return Credential(kind, opened.secret, opened.username or "git")
 
@@ -169,10 +170,11 @@ def _unknown(image: Image) -> Failure:
     return Failure("unknown_base_image", _STAGE, message, dockerfile_line=image.line)
 
 
+@pg.outlast
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:
     """Return what the person who started this attempt may do there now; a schedule's build has the tenant's own rights."""
     if work.started_by_id is None:
-        own = repository.startswith((f"{tenant}/", "library/"))
+        own = repository.startswith((f"{tenant}/", f"{LIBRARY}/"))
         return registry_access(actors.system("dispatcher"), repository) if own else frozenset()
     try:
         return registry_access(actor_for_user(uuid.UUID(str(work.started_by_id)), tenant), repository)

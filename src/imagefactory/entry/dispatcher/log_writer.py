@@ -67,7 +67,7 @@ class LogWriter:
         try:
             self._store.append(self._id, lines[0].number, lines)
         except LogError as error:
-            # A full disk must not kill the build's end: the reason is kept in the build's record.
+            # A full disk must not kill the build's end; the log is cut here, and this process's own log says why.
             self.failed = str(error)
             log.error("log of %s stopped: %s", self._id, error)  # noqa: TRY400 - the sentence says it
         self._notifier.touch(self._id)

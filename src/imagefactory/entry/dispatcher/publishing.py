@@ -18,6 +18,7 @@ from imagefactory.entry.dispatcher.failing import StageFailed
 from imagefactory.entry.dispatcher.log_writer import LogWriter
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
+from imagefactory.kernel import pg
 from imagefactory.kernel.env import Settings
 from imagefactory.methods.manifest import Manifest
 
@@ -41,27 +42,21 @@ def publish(
     except LayoutInvalid as error:
         raise StageFailed(Failure("image_invalid", _STAGE, str(error))) from None
     if leaked:
-        raise StageFailed(
-            Failure(
-                "secret_in_image",
-                _STAGE,
-                f"The value of {', '.join(leaked)} stands in the image, so it was not pushed. Use it through "
-                "RUN --mount=type=secret and do not copy it into a layer.",
-            )
+        message = (
+            f"The value of {', '.join(leaked)} stands in the image, so it was not pushed. Use it through "
+            "RUN --mount=type=secret and do not copy it into a layer."
         )
+        raise StageFailed(Failure("secret_in_image", _STAGE, message))
     reference, digest = f"{settings.host}/{path}", ""
     for tag in manifest.tags:
         digest = _push(layout, manifest.tags[0], path, tag, log, settings, pause)
         log.note(f"Pushed {reference}:{tag} as {digest}")
     if digest != image.digest:
-        raise StageFailed(
-            Failure(
-                "push_failed",
-                _STAGE,
-                f"The registry holds {digest}, but {image.digest} was built.",
-                "operator",
-            )
+        message = (
+            f"The registry holds {digest}, but {image.digest} was built. Rerun the build, and tell the operator if it "
+            "happens again."
         )
+        raise StageFailed(Failure("push_failed", _STAGE, message, "operator"))
     published = Published(
         path, digest, image.media_type, image.size_bytes, [image.platform], dict(image.config.get("config") or {}),
         image.layers,
@@ -71,14 +66,10 @@ def publish(
         "attempt": str(claim.attempt),
     }  # fmt: skip
     who = actors.Actor(actors.ActorKind.SYSTEM, work.created_by_name or "dispatcher")
-    record_image(
-        who,
-        tenant_id=claim.tenant_id,
-        project_id=claim.project_id,
-        published=published,
-        tags=manifest.tags,
+    pg.outlast(record_image)(
+        who, tenant_id=claim.tenant_id, project_id=claim.project_id, published=published, tags=manifest.tags,
         origin=origin,
-    )
+    )  # fmt: skip
     return {
         "path": path, "reference": reference, "digest": digest, "tags": list(manifest.tags),
         "size_bytes": image.size_bytes, "platforms": [image.platform],

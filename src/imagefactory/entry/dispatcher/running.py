@@ -23,18 +23,24 @@ _CODES = {
 }  # fmt: skip
 
 
-def plan_of(execution_id: str, workspace: Path, steps: Sequence[Step], manifest: Manifest, settings: Settings) -> Plan:
-    """Return the executor's plan, with no limit above the installation's."""
+def limits_of(manifest: Manifest, settings: Settings) -> Limits:
+    """Return what a build may use: what it asks for, or the installation's own limits, and never more than those."""
     asked = manifest.limits
-    limits = Limits(
+    return Limits(
         min(asked.cpu or settings.build_cpus, settings.build_cpus),
         min(asked.memory_mib or settings.build_memory_mib, settings.build_memory_mib),
         min(asked.disk_mib or settings.build_disk_mib, settings.build_disk_mib),
         settings.build_pids,
         min(manifest.timeout_seconds or settings.build_timeout_seconds, settings.build_timeout_seconds),
     )
+
+
+def plan_of(execution_id: str, workspace: Path, steps: Sequence[Step], manifest: Manifest, settings: Settings) -> Plan:
+    """Return the executor's plan, with no limit above the installation's."""
     commands = [Command(x.stage, x.argv, x.env, x.cwd) for x in steps]
-    return Plan(execution_id, workspace, commands, limits, manifest.network or settings.build_network)
+    return Plan(
+        execution_id, workspace, commands, limits_of(manifest, settings), manifest.network or settings.build_network
+    )
 
 
 @dataclasses.dataclass

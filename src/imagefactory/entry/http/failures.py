@@ -47,11 +47,17 @@ HEADINGS: dict[int, str] = {
 
 
 def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
-    """Return whom a refused member can ask: the owners of the team that they are in."""
+    """Return whom a refused member can ask: the owners of the tenant that they are in."""
     actor = getattr(request, "_actor", None)
     if status_of(error) != 403 or not isinstance(actor, Actor) or actor.tenant_id is None:
         return []
     return owners_of(actor.tenant_id)
+
+
+def database_away(error: OperationalError) -> Unavailable:
+    """Return what is told of a database that does not answer; what it said itself stands in this process's log."""
+    log.warning("database away: %s", error)
+    return Unavailable("The database does not answer just now. Nothing was changed; try again shortly.")
 
 
 def status_of(error: FactoryError) -> int:
@@ -133,11 +139,7 @@ class FailureMiddleware:
                 InvalidRequest("A value in this request is out of range or holds a character that cannot be stored."),
             )
         if isinstance(error, OperationalError):
-            log.warning("database away: %s", error)
-            return answer(
-                request,
-                Unavailable("The database does not answer just now. Nothing was changed; try again shortly."),
-            )
+            return answer(request, database_away(error))
         log.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
         return answer(
             request,

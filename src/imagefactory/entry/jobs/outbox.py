@@ -26,7 +26,8 @@ def deliver_batch() -> int:
     """Deliver up to BATCH waiting events and return how many.
 
     One relay at a time holds an advisory lock, so that events leave in order; the rest of the batch and the marks commit
-    together. When a reaction fails, its batch is delivered one by one, and the event at fault is put aside for a minute.
+    together. When a reaction fails, its batch is delivered one by one; the event at fault stays, is logged, and is tried
+    again with every batch until its reaction works.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -9,6 +9,10 @@ import logging
 from collections.abc import Callable
 
 import psycopg
+from psycopg import sql
+
+from imagefactory.adapters.logs import notify
+from imagefactory.kernel import live
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +33,7 @@ class Listener:
     ) -> None:
         """`on_back` is called whenever listening (re)starts: what was said before may have been missed."""
         self._conninfo = conninfo
-        self._on = {"log": on_log, "live": on_live}
+        self._on = {notify.CHANNEL: on_log, live.CHANNEL: on_live}
         self._on_back = on_back
         self.listening = asyncio.Event()
 
@@ -41,8 +45,8 @@ class Listener:
                 async with await psycopg.AsyncConnection.connect(
                     self._conninfo, autocommit=True, connect_timeout=5
                 ) as connection:
-                    await connection.execute("listen log")
-                    await connection.execute("listen live")
+                    for channel in self._on:
+                        await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
                     self.listening.set()
                     self._on_back()
                     wait = _FIRST

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import pwd
 
 from imagefactory.adapters.postgres import embedded
 from imagefactory.adapters.postgres.errors import PostgresError
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
-from imagefactory.entry.up.site import SERVICE_USER, Site
+from imagefactory.entry.up.site import SERVICE_USER, Site, user_name
 
 _OTHERWISE = "or set IMAGEFACTORY_DATA_DIR to a directory of your own"
 # What may lie in a data directory whose VERSION was not yet written: the first start was cut off, a fresh file system,
@@ -47,11 +46,11 @@ def _owner(site: Site) -> None:
     """Refuse another's directory: its owner could replace what root would run, or could not start it again."""
     if not site.data.is_dir() or (owner := site.data.stat().st_uid) == os.geteuid():
         return
-    name = _name(owner)
+    name = user_name(owner)
     if os.geteuid() == 0 and name == SERVICE_USER:
         raise StartError(f"{site.data} belongs to {name}, and must be root's. Run `chown root:root {site.data}`.")
     raise StartError(
-        f"The data directory {site.data} belongs to the user {name}, and this is {_name(os.geteuid())}. Start as {name}, "
+        f"The data directory {site.data} belongs to the user {name}, and this is {user_name(os.geteuid())}. Start as {name}, "
         f"{_OTHERWISE}."
     )
 
@@ -61,7 +60,7 @@ def _writable(site: Site) -> None:
     mine = place != site.data or site.data.stat().st_uid == os.geteuid()
     if place.is_dir() and mine and not os.access(place, os.W_OK | os.X_OK):
         read_only = os.statvfs(place).f_flag & os.ST_RDONLY
-        why = "its file system is mounted read-only" if read_only else f"{_name(os.geteuid())} may not write there"
+        why = "its file system is mounted read-only" if read_only else f"{user_name(os.geteuid())} may not write there"
         raise StartError(
             f"The data directory {site.data} cannot be written: {why} ({place}). Give the right to write, {_OTHERWISE}."
         )
@@ -86,7 +85,7 @@ def _owner_of_state(site: Site) -> None:
     wrong = [name for name in _STATE if (site.data / name).is_dir() and (site.data / name).stat().st_uid != wanted]
     if wrong:
         paths = " ".join(str(site.data / name) for name in wrong)
-        user = _name(wanted)
+        user = user_name(wanted)
         raise StartError(
             f"{', '.join(wrong)} in {site.data} belong{'s' if len(wrong) == 1 else ''} to another user than {user}, whose "
             f"processes need {'it' if len(wrong) == 1 else 'them'}. As root: chown -R {user}: {paths}"
@@ -96,10 +95,3 @@ def _owner_of_state(site: Site) -> None:
 def _database(site: Site) -> None:
     if not site.settings.database_url and embedded.data_path(site.data).is_dir():
         embedded.check_version(site.data)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -45,7 +45,7 @@ def configuration(site: Site) -> str:
         static=_word(STATIC),
         pages=_word(_PAGES),
         starting=_envelope("unavailable", _STARTING),
-        too_large=_envelope("validation_failed", _TOO_LARGE),
+        too_large=_envelope("too_large", _TOO_LARGE),
         registry_body=MOST_REGISTRY_BODY,
         # A source archive and the form around it.
         web_body=f"{settings.max_context_mib + 16}MiB",
@@ -122,7 +122,7 @@ _TEMPLATE = """\
 		}}
 	}}
 
-	@stream path /live /live/* /api/v1/builds/*/logs/stream /api/v1/executions/*/logs
+	@stream path /live /live/* /api/v1/builds/*/logs/stream
 	handle @stream {{
 		request_body {{
 			max_size 16MiB

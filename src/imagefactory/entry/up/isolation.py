@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import pwd
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Literal
 
 from imagefactory.entry.up.errors import StartError
-from imagefactory.entry.up.site import Site, find_account
+from imagefactory.entry.up.site import Site, find_account, user_name
 from imagefactory.executors.base import ExecutorUnavailable
 from imagefactory.executors.local import degraded
 from imagefactory.executors.local.executor import LocalExecutor
@@ -113,13 +112,13 @@ def _without_root(why: str, wanted: str) -> Choice:
         return Choice(
             "user",
             why,
-            f"No build can run here: the jail cannot be made ({why}), and this kernel gives user {_name(uid)} no user "
+            f"No build can run here: the jail cannot be made ({why}), and this kernel gives user {user_name(uid)} no user "
             f"namespaces ({ground.problem}). As root: sysctl user.max_user_namespaces=15000; on Ubuntu also sysctl "
             "kernel.apparmor_restrict_unprivileged_userns=0; in a container start it privileged. "
             "IMAGEFACTORY_EXECUTOR=fake starts the factory without real builds.",
         )
     if not ground.many_ids:
-        name = _name(uid)
+        name = user_name(uid)
         why += (
             f"; user {name} has no subordinate ids either, so every file of an image will belong to root (as root, "
             f"once: {degraded.range_command(name)})"
@@ -157,10 +156,3 @@ def _no_sudo() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "sudo does not answer"
     return "" if ran.returncode == 0 else "sudo asks for a password (run `sudo -v` first) or refuses"
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

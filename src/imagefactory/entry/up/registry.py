@@ -10,10 +10,9 @@ from typing import Any
 import yaml
 
 from imagefactory.adapters.registries.events import shared_secret
+from imagefactory.adapters.registries.tokens import ISSUER, SERVICE
 from imagefactory.entry.up.site import Site
 
-SERVICE = "imagefactory-registry"
-ISSUER = "imagefactory"
 # Replaced by the script's own loopback address when it starts.
 EVENTS = "http://events.invalid"
 

@@ -77,6 +77,14 @@ def find_account(*, create: bool) -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
+def user_name(uid: int) -> str:
+    """Return the name of a user of this machine, or the number where there is no such user."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def _add_user() -> None:
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if not useradd:

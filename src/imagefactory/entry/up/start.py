@@ -180,7 +180,10 @@ def _await_supervisor(site: Site, boss: subprocess.Popen[bytes]) -> None:
 
 
 def migrate(site: Site) -> None:
-    """Bring the tables up to date as their owner. Raises StartError with the last lines that were said."""
+    """Bring the tables up to date as their owner, for at most MIGRATION_SECONDS.
+
+    Raises StartError with the last lines that were said.
+    """
     environment = {**processes.environment(site), "IMAGEFACTORY_PROCESS": "migrate"}
     # A lock that is not given within ten seconds is somebody's long transaction; waiting would stop everybody
     # else.
@@ -192,19 +195,17 @@ def migrate(site: Site) -> None:
         who = {"user": site.account.uid, "group": site.account.gid, "extra_groups": []}
     log = site.logs / "migrate.log"
     with log.open("wb") as out:
-        ran = subprocess.run(
-            [sys.executable, "-m", "django", "migrate", "--noinput", "--verbosity", "1"],
-            env=environment,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=MIGRATION_SECONDS,
-            **who,
-        )
-    if ran.returncode:
-        said = " ".join(tail(log, 3))
+        try:
+            code: int | None = subprocess.run(
+                [sys.executable, "-m", "django", "migrate", "--noinput", "--verbosity", "1"],
+                env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=False,
+                timeout=MIGRATION_SECONDS, **who,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            code = None
+    if code != 0:
+        late = f"it took longer than {MIGRATION_SECONDS} seconds" if code is None else ""
+        said = ": ".join(filter(None, [late, " ".join(tail(log, 3))]))
         raise StartError(
             f"The database's tables could not be brought up to date: {said}. What was done before is kept, "
             "and the next "

@@ -1,4 +1,4 @@
-"""Sign up, sign in, sign out, one's teams, and making one more."""
+"""Sign up, sign in, sign out, one's tenants, and making one more."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import uuid
 from django.contrib.auth import get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.entry.http.actors import actor_of, anonymous
-from imagefactory.entry.web.forms import Form, renamed, typed
+from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.redirects import own_address
 from imagefactory.kernel import env
 from imagefactory.kernel.errors import RateLimited, Unauthorized, ValidationFailed
 
@@ -24,15 +24,9 @@ def _enter(request: HttpRequest, user_id: uuid.UUID) -> None:
     login(request, get_user_model().objects.get(pk=user_id), backend=_BACKEND)
 
 
-def safe_next(request: HttpRequest, fallback: str = "/") -> str:
-    """Return where the form leads afterwards: an address of this site, or the fallback."""
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else fallback
-
-
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    wanted = safe_next(request)
+    wanted = own_address(request.POST.get("next") or request.GET.get("next", ""))
     form, status = Form(typed(request.POST, "email")), 200
     if request.method == "POST":
         try:
@@ -75,7 +69,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the team of last time, or show those there are."""
+    """Go to the tenant of last time, or show those there are."""
     if not request.user.is_authenticated:
         return redirect("/login")
     user_id = uuid.UUID(str(request.user.pk))
@@ -96,5 +90,5 @@ def new_tenant(request: HttpRequest) -> HttpResponse:
             made = services.create_tenant(actor, name=form.value("name"), slug=form.value("slug"))
             return redirect(f"/t/{made.slug}/")
         except ValidationFailed as error:
-            form = Form(form.values, renamed(error.fields, {}))
+            form = Form(form.values, error.fields)
     return render(request, "tenant_new.html", {"form": form}, status=form.status)

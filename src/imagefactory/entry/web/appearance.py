@@ -8,9 +8,9 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from imagefactory.entry.web.redirects import own_address
 from imagefactory.kernel.errors import ValidationFailed
 
 # The first value of each is what holds without a cookie.
@@ -51,9 +51,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
     }
     if wrong:
         raise ValidationFailed(wrong)
-    wanted = request.POST.get("next", "/")
-    own = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    answer = redirect(wanted if own else "/")
+    answer = redirect(own_address(request.POST.get("next", "/")))
     for name, value in given.items():
         # Scripts read it, to mend a page that comes back from the back-forward cache.
         answer.set_cookie(name, value, max_age=_YEAR, samesite="Lax", secure=bool(settings.SESSION_COOKIE_SECURE))

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from imagefactory.domain.builds.selectors import BuildFilter
-from imagefactory.domain.builds.states import BuildStatus
+from imagefactory.domain.builds.states import BuildStatus, Trigger
 from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.kernel.actor import Actor
@@ -124,7 +124,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "method": _one_of("method", "method", tuple(METHODS)),
     "author": _author,
     "project": _project,
-    "trigger": _one_of("trigger", "trigger", ("web", "api", "cli", "rerun")),
+    "trigger": _one_of("trigger", "trigger", tuple(Trigger)),
     "since": _day("since"),
     "until": _day("until"),
 }

@@ -1,4 +1,4 @@
-"""Lists of builds: of the team and of a project; and the way to start one from anywhere."""
+"""Lists of builds: of the tenant and of a project; and the way to start one from anywhere."""
 
 from __future__ import annotations
 

@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from imagefactory.domain.builds.selectors import BuildView
+from imagefactory.domain.builds.states import Trigger
 from imagefactory.domain.projects.selectors import ProjectView, projects_by_id
 from imagefactory.entry.web import words
 from imagefactory.kernel.actor import Actor
 
 # How a build was asked for; the pages themselves need no word.
-TRIGGERS = {"web": "", "api": "API", "cli": "CLI", "rerun": "rerun"}
+_TRIGGERS: dict[str, str] = {Trigger.WEB: "", Trigger.API: "API", Trigger.CLI: "CLI", Trigger.RERUN: "rerun"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,11 @@ class BuildRow:
     failure: str
 
 
+def trigger_word(build: BuildView) -> str:
+    """Return how a build was asked for; empty for the pages, and the name itself for what they do not know."""
+    return _TRIGGERS.get(build.trigger, build.trigger)
+
+
 def title(build: BuildView) -> str:
     """Return what a build is called: the first line of its commit's message, or its name."""
     return build.commit_message.partition("\n")[0] or build.name or f"Build {build.number}"
@@ -51,7 +57,7 @@ def build_url(tenant: str, project: str, number: int) -> str:
 def _row(tenant: str, project: ProjectView, b: BuildView) -> BuildRow:
     return BuildRow(
         b.id, build_url(tenant, project.slug, b.number), title(b), b.number, b.status, project.name,
-        f"/t/{tenant}/p/{project.slug}/", b.ref, b.commit[:8], b.method, TRIGGERS.get(b.trigger, b.trigger),
+        f"/t/{tenant}/p/{project.slug}/", b.ref, b.commit[:8], b.method, trigger_word(b),
         b.created_by_name, b.started_at, b.finished_at, words.between(b.queued_at, b.started_at), b.created_at,
         str(b.failure.get("message", "")) if b.failure else "",
     )  # fmt: skip

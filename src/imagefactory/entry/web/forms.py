@@ -37,12 +37,3 @@ class Form:
 def typed(data: QueryDict, *names: str) -> dict[str, str]:
     """Return what was typed into these fields, bounded, with the line ends of this system."""
     return {name: data.get(name, "")[:MAX_TYPED].replace("\r\n", "\n").replace("\0", "") for name in names}
-
-
-def renamed(errors: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    """Return errors under the names that the form's fields have; `names` maps a service's name to a field's."""
-    found: dict[str, Sequence[str]] = {}
-    for name, sentences in errors.items():
-        to = names.get(name, name)
-        found[to] = [*found.get(to, ()), *sentences]
-    return found

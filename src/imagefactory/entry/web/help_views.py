@@ -29,14 +29,14 @@ MEANINGS = {
 
 @require_GET
 def topic(request: HttpRequest, name: str = "start") -> HttpResponse:
-    """One topic; open to everyone, and inside the frame of a team for those who come from one."""
+    """One topic; open to everyone, and inside the frame of a tenant for those who come from one."""
     if name not in dict(TOPICS):
         raise Http404
     if request.user.is_authenticated and (tenant := request.GET.get("tenant", "")[:64]):
         try:
             actor_of(request, tenant)
         except FactoryError:
-            tenant = ""  # help is for all: a wrong team in the address is no reason to refuse it
+            tenant = ""  # help is for all: a wrong tenant in the address is no reason to refuse it
     else:
         tenant = ""
     page = {

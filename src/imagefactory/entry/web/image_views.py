@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.images.errors import ImageNotFound
-from imagefactory.domain.images.selectors import VersionView, get_image, list_images, list_versions
+from imagefactory.domain.images.selectors import VersionView, get_image, get_version, list_images, list_versions
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import pulls, show
@@ -70,8 +70,8 @@ def version(request: HttpRequest, tenant: str, name: str, digest: str) -> HttpRe
     actor = actor_of(request, tenant)
     found = get_image(actor, name)
     project = projects_by_id(actor, {found.project_id}).get(found.project_id)
-    this = next((v for v in list_versions(actor, found) if v.digest == digest), None)
-    if this is None or project is None:
+    this = get_version(actor, found, digest)
+    if project is None:
         raise ImageNotFound
     words, url = _origin(tenant, project.slug, this)
     page = {

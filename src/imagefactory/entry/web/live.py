@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagefactory.reactions.live import newest_notice
+from imagefactory.kernel import live
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,4 +21,4 @@ def listen_to(*topics: str) -> LiveOn:
     Call it before the page's data is read: then nothing that happens in between is missed. At most 20 topics; the grant
     leaves out those that the person may not hear.
     """
-    return LiveOn(f"/live?topics={','.join(topics[:20])}", str(newest_notice()))
+    return LiveOn(f"/live?topics={','.join(topics[:20])}", str(live.newest()))

@@ -25,7 +25,7 @@ KEY_DAYS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("366", "1 ye
 
 
 def _actor(request: HttpRequest) -> Actor:
-    """Return the person, in the team that the address names or that they worked in last."""
+    """Return the person, in the tenant that the address names or that they worked in last."""
     wanted = request.GET.get("tenant") or request.POST.get("tenant")
     if not wanted and request.user.is_authenticated:
         user_id = uuid.UUID(str(request.user.pk))

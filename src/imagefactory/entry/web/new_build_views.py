@@ -15,6 +15,7 @@ from imagefactory.domain.builds import policies
 from imagefactory.domain.builds.selectors import get_build_by_number
 from imagefactory.domain.builds.services.dry_run import DryRun, dry_run
 from imagefactory.domain.builds.services.submit import submit_build
+from imagefactory.domain.builds.states import Trigger
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
 from imagefactory.domain.projects.services import upload_archive
 from imagefactory.entry.http.actors import actor_of
@@ -83,7 +84,7 @@ def _submit(
         if "check" in request.POST:
             draft.checked = dry_run(actor, project.id, draft.document)
             return None
-        return submit_build(actor, project.id, draft.document, trigger="web").number
+        return submit_build(actor, project.id, draft.document, trigger=Trigger.WEB).number
     except ValidationFailed as error:
         draft.form = Form(values, build_form.place_errors(error.fields))
     except TooLarge as error:

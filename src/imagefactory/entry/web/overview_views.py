@@ -1,4 +1,4 @@
-"""The first page of a team: what needs attention, what runs, what came out; and the first steps until an image exists."""
+"""The first page of a tenant: what needs attention, what runs, what came out; and the first steps until an image exists."""
 
 from __future__ import annotations
 

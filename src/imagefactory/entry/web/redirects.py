@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def own_address(wanted: str, fallback: str = "/") -> str:
+    """Return an address if it is a path of this site, and the fallback for any other: a form may lead nowhere else."""
+    own = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if own else fallback
 
 
 class RedirectMiddleware:

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_http_methods
 from imagefactory.domain.builds.selectors import BuildFilter, count_builds
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may
-from imagefactory.domain.images.selectors import list_images
+from imagefactory.domain.images.selectors import count_images
 from imagefactory.domain.projects import services
 from imagefactory.domain.projects.errors import CredentialNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
-from imagefactory.entry.web.forms import Form, renamed, typed
+from imagefactory.entry.web.forms import Form, typed
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, TooLarge, ValidationFailed
@@ -103,7 +103,7 @@ def _save_source(request: HttpRequest, actor: Actor, project: ProjectView) -> Fo
             if_version=_version(request),
         )  # fmt: skip
     except ValidationFailed as error:
-        return Form(values, renamed(error.fields, {"archive": "archive"}))
+        return Form(values, error.fields)
     except TooLarge as error:
         return Form(values, {"archive": [error.message]})
     except Conflict as error:
@@ -168,7 +168,7 @@ def danger(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     builds, active = BuildFilter(project_id=found.id), BuildFilter(project_id=found.id, status="running")
     page = _page(
         actor, found, "danger", form=form, builds=count_builds(actor, builds), running=count_builds(actor, active),
-        images=len(list_images(actor, project_id=found.id, limit=200)[0]),
+        images=count_images(actor, found.id),
         secrets=len(list_credentials(actor, found.id)),
     )  # fmt: skip
     return show.page(request, "settings_danger.html", page, status=form.status)

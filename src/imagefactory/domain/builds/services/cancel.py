@@ -27,31 +27,34 @@ def cancel_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
     """
     build = get_build(actor, build_id)
     authorize(policies.may_cancel(actor, build.project_id))
-    if build.status not in CANCELLABLE:
-        raise BuildNotCancellable(build.status)
-    who = (build.tenant_id, build.project_id, build.id, build.number)
     with transaction.atomic():
-        waiting = Build.objects.filter(id=build.id, status__in=[BuildStatus.DRAFT, BuildStatus.QUEUED])
-        if waiting.update(status=BuildStatus.CANCELLED, finished_at=now(), cancel_requested_at=now()):
-            emit(actor, events.BuildCancelled(*who), correlation_id=str(build.id))
-        elif Build.objects.filter(id=build.id, status=BuildStatus.RUNNING, cancel_requested_at=None).update(
-            cancel_requested_at=now()
-        ):
-            emit(actor, events.BuildCancelRequested(*who), correlation_id=str(build.id))
-            pg.hint(CANCELS, str(build.id))
+        status = _cancel(actor, build.id)
+        if status not in CANCELLABLE:
+            raise BuildNotCancellable(status)
     return get_build(actor, build_id)
 
 
 def cancel_all_of_project(project_id: uuid.UUID) -> None:
     """Cancel everything that waits or runs in a project that was deleted; safe to repeat."""
     system = actors.system("projects")
-    for build in Build.objects.filter(project_id=project_id, status__in=CANCELLABLE).only("id", "tenant_id", "number"):
-        who = (build.tenant_id, project_id, build.id, build.number)
+    for build_id in Build.objects.filter(project_id=project_id, status__in=CANCELLABLE).values_list("id", flat=True):
         with transaction.atomic():
-            if Build.objects.filter(id=build.id, status__in=[BuildStatus.DRAFT, BuildStatus.QUEUED]).update(
-                status=BuildStatus.CANCELLED, finished_at=now(), cancel_requested_at=now()
-            ):
-                emit(system, events.BuildCancelled(*who), correlation_id=str(build.id))
-            else:
-                Build.objects.filter(id=build.id, status=BuildStatus.RUNNING).update(cancel_requested_at=now())
-                pg.hint(CANCELS, str(build.id))
+            _cancel(system, build_id)
+
+
+def _cancel(actor: Actor, build_id: uuid.UUID) -> str:
+    """Cancel a build unless it has ended, and return the status that it had; inside the caller's transaction.
+
+    Its row is locked, since a build that goes from running to queued between two looks would be cancelled by neither.
+    """
+    build = Build.objects.select_for_update(of=("self",)).get(id=build_id)
+    mine, who = Build.objects.filter(id=build_id), (build.tenant_id, build.project_id, build.id, build.number)
+    if build.status == BuildStatus.RUNNING:
+        if build.cancel_requested_at is None:
+            mine.update(cancel_requested_at=now())
+            emit(actor, events.BuildCancelRequested(*who), correlation_id=str(build_id))
+            pg.hint(CANCELS, str(build_id))
+    elif build.status in CANCELLABLE:
+        mine.update(status=BuildStatus.CANCELLED, finished_at=now(), cancel_requested_at=now())
+        emit(actor, events.BuildCancelled(*who), correlation_id=str(build_id))
+    return build.status

@@ -13,13 +13,12 @@ from imagefactory.domain.builds.services.submit import effective_manifest
 from imagefactory.domain.identity.permissions import Capability
 from imagefactory.domain.identity.policies import require_capability
 from imagefactory.domain.images.errors import ImageNotFound
-from imagefactory.domain.images.policies import LIBRARY
 from imagefactory.domain.images.selectors import get_image, registry_access
 from imagefactory.domain.projects.selectors import ProjectView, get_project
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import CapabilityOff, ValidationFailed
-from imagefactory.kernel.reference import ReferenceInvalid, parse
+from imagefactory.kernel.reference import LIBRARY, ReferenceInvalid, parse
 from imagefactory.methods.dockerfile import parse as parse_dockerfile
 from imagefactory.methods.lint import lint_dockerfile, lint_manifest
 from imagefactory.methods.manifest import Manifest

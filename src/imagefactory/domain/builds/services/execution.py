@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
@@ -20,12 +19,11 @@ from imagefactory.domain.builds.models import Build, BuildText, Execution, Stage
 from imagefactory.domain.builds.queue import Claim, close_stages, end_build, release, requeue
 from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus, StageStatus
 from imagefactory.kernel import actor as actors
-from imagefactory.kernel import pg
+from imagefactory.kernel import live, pg
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
 from imagefactory.methods.repository_file import SUBMISSION
 
-LIVE = "live"
 MAX_DISPATCH_FAILURES = 20
 
 
@@ -60,11 +58,7 @@ def _write(claim: Claim, **fields: Any) -> None:
 def tell_live(claim: Claim, kind: str, **data: Any) -> None:
     """Tell open pages that something of this build changed; only a hint, the row is the truth."""
     topics = [f"build:{claim.build_id}", f"project:{claim.project_id}", f"tenant:{claim.tenant_id}"]
-    with connection.cursor() as cursor:
-        cursor.execute("select nextval('builds_live_seq')")
-        message = {"id": cursor.fetchone()[0], "topics": topics, "type": kind,
-                   "data": {"build_id": str(claim.build_id), "number": claim.number, **data}}  # fmt: skip
-    pg.hint(LIVE, json.dumps(message))
+    live.tell([live.Notice(kind, topics, {"build_id": str(claim.build_id), "number": claim.number, **data})])
 
 
 @pg.outlast

@@ -13,12 +13,12 @@ from imagefactory.domain.builds import events, policies
 from imagefactory.domain.builds.models import Build, BuildText
 from imagefactory.domain.builds.queue import enqueue
 from imagefactory.domain.builds.selectors import BuildDetail, get_build
-from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue
+from imagefactory.domain.builds.states import BUILD, FINISHED, QUEUE_ORDER, BuildStatus, Queue, Trigger
 from imagefactory.domain.identity.permissions import Capability
 from imagefactory.domain.identity.policies import require_capability
-from imagefactory.domain.projects.errors import ProjectArchived
-from imagefactory.domain.projects.selectors import ProjectView, get_project, list_uploads, secret_names
-from imagefactory.domain.projects.services import next_build_number
+from imagefactory.domain.projects.errors import UploadNotFound
+from imagefactory.domain.projects.selectors import ProjectView, get_project, get_upload, has_upload, secret_names
+from imagefactory.domain.projects.services import next_build_number, require_open
 from imagefactory.domain.projects.states import SourceKind
 from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor
@@ -50,7 +50,7 @@ def effective_manifest(actor: Actor, project: ProjectView, asked: Mapping[str, A
         for problem in error.fields:
             fields.setdefault(problem.field, []).append(problem.message)
         raise ValidationFailed(fields) from None
-    if wrong := against_project(actor, project, manifest):
+    if wrong := against_project(project, manifest):
         raise ValidationFailed(wrong)
     return manifest
 
@@ -60,9 +60,10 @@ def _with_project_source(actor: Actor, project: ProjectView, document: dict[str,
     if project.source_kind == SourceKind.GIT:
         document["source"] = {"kind": "git", "ref": ""}
     elif project.source_kind == SourceKind.ARCHIVE:
-        upload = next((u for u in list_uploads(actor, project.id, 200) if str(u.id) == source["upload_id"]), None)
-        if upload is None:
-            raise ManifestInvalid.one("source", "the project's archive is gone; upload it again.")
+        try:
+            upload = get_upload(actor, project.id, uuid.UUID(source["upload_id"]))
+        except UploadNotFound:
+            raise ManifestInvalid.one("source", "the project's archive is gone; upload it again.") from None
         document["source"] = {"kind": "archive", "blob": upload.digest, "filename": upload.filename}
     elif project.source_kind == SourceKind.INLINE:
         document["source"] = {"kind": "inline"}
@@ -79,15 +80,13 @@ def _with_project_source(actor: Actor, project: ProjectView, document: dict[str,
     return document
 
 
-def against_project(actor: Actor, project: ProjectView, manifest: Manifest) -> dict[str, list[str]]:
+def against_project(project: ProjectView, manifest: Manifest) -> dict[str, list[str]]:
     """Return what this project and installation do not allow of an otherwise valid manifest, by field."""
     wrong: dict[str, list[str]] = {}
     settings, limits = env.get(), manifest.limits
     if manifest.source.kind == "git" and project.source_kind != SourceKind.GIT:
         wrong["source.kind"] = ["This project has no repository. Set one in its settings first."]
-    if manifest.source.kind == "archive" and not any(
-        u.digest == manifest.source.blob for u in list_uploads(actor, project.id, 200)
-    ):
+    if manifest.source.kind == "archive" and not has_upload(project.id, manifest.source.blob):
         wrong["source.blob"] = ["No such archive was uploaded to this project. Upload it first."]
     if missing := sorted(set(manifest.secrets) - secret_names(project.id)):
         wrong["secrets"] = [f"This project has no build secret {', '.join(missing)}. Add it in the project's settings."]
@@ -111,7 +110,7 @@ def submit_build(
     asked: Mapping[str, Any],
     *,
     start: bool = True,
-    trigger: str = "api",
+    trigger: str = Trigger.API,
     idempotency_key: str | None = None,
     origins: Mapping[str, str] | None = None,
 ) -> BuildDetail:
@@ -182,7 +181,7 @@ def _store(
     request: str,
     origins: Mapping[str, str],
 ) -> Build:  # fmt: skip
-    queue = Queue.INTERACTIVE if trigger in {"web", "api", "cli", "rerun"} else Queue.AUTOMATIC
+    queue = Queue.INTERACTIVE if trigger in set(Trigger) else Queue.AUTOMATIC  # a person waits for it
     ref = ""
     if manifest.source.kind == "git":
         ref = manifest.source.ref or str(project.source.get("ref", ""))
@@ -226,19 +225,17 @@ def _store(
 def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
     """Queue a draft, or queue a finished build for one more attempt with the same manifest.
 
-    Raises BuildNotFound, CapabilityOff, PermissionDenied, ProjectArchived, InvalidTransition.
+    Raises BuildNotFound, CapabilityOff, PermissionDenied, ProjectArchived, InvalidTransition, Conflict.
     """
     build = get_build(actor, build_id)
     require_capability(actor, Capability.BUILD)
     authorize(policies.may_start(actor, build.project_id))
-    project = get_project(actor, build.project_id)
-    if project.archived:
-        raise ProjectArchived(project.name)
     status = BuildStatus(build.status)
     if status in {BuildStatus.QUEUED, BuildStatus.RUNNING}:
         raise BUILD.refuse(status, BuildStatus.QUEUED)
     _check_room(build.tenant_id)
     with transaction.atomic():
+        require_open(build.project_id)
         moved = Build.objects.filter(id=build.id, status=status).update(
             status=BuildStatus.QUEUED,
             started_by_id=actor.user_id,
@@ -277,5 +274,5 @@ def rerun_build(actor: Actor, build_id: uuid.UUID, changes: Mapping[str, Any] | 
         asked = dict.fromkeys(build.manifest, SUBMISSION)
     kept = {name: value for name, value in build.manifest.items() if name in asked}
     return submit_build(
-        actor, build.project_id, {**kept, **changes}, trigger="rerun", origins={**asked, **dict.fromkeys(changes, SUBMISSION)},
+        actor, build.project_id, {**kept, **changes}, trigger=Trigger.RERUN, origins={**asked, **dict.fromkeys(changes, SUBMISSION)},
     )  # fmt: skip

@@ -55,21 +55,8 @@ class Network:
         # To this host: the front door's port and nothing else, whatever address of the host is used.
         _run("iptables", "-w", "-N", self.chain)
         if self.port:
-            port = str(self.port)
-            _run(
-                "iptables",
-                "-w",
-                "-A",
-                self.chain,
-                "-p",
-                "tcp",
-                "-d",
-                "127.0.0.1",
-                "--dport",
-                port,
-                "-j",
-                "ACCEPT",
-            )
+            door = ["-p", "tcp", "-d", "127.0.0.1", "--dport", str(self.port), "-j", "ACCEPT"]
+            _run("iptables", "-w", "-A", self.chain, *door)
             _run("iptables", "-w", "-t", "nat", "-A", "PREROUTING", *self._dnat())
         established = ["-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT"]
         _run("iptables", "-w", "-A", self.chain, *established)

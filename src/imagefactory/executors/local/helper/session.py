@@ -221,17 +221,19 @@ class Session:
         network: Network | None,
     ) -> bool:
         """Hear the jail or the client; return whether the run goes on."""
-        return self._from_jail(control, outputs, group, network) if by_jail else not self._from_client()
+        if by_jail:
+            return self._from_jail(control, outputs, group, network)
+        self._from_client()
+        return False
 
-    def _from_client(self) -> bool:
-        """Return whether the run must stop: the client said so, or is gone."""
+    def _from_client(self) -> None:
+        """Note why the run must stop: the client asked for it, or is gone."""
         try:
             frame = frames.receive(self.client)
         except (OSError, ValueError):
             frame = None
         self._seen.gone = frame is None
         self._seen.cancelled = frame is not None
-        return True
 
     def _from_jail(
         self,
