@@ -94,7 +94,7 @@ def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpR
         "may_cancel": b.status in CANCELLABLE and not b.cancel_requested and policies.may_cancel(actor, found.id) is True,
         "may_start": policies.may_start(actor, found.id) is True and not found.archived,
         "missing_walls": ", ".join(str(w) for w in run.isolation.get("missing") or ()) if run else "",
-        "trigger": build_rows.TRIGGERS.get(b.trigger, b.trigger) or "this page",
+        "trigger": build_rows.TRIGGERS.get(b.trigger, b.trigger) or "Web",
     }  # fmt: skip
     return show.page(request, "build.html", page | _log(actor, b, run, base, request), blocks=_BLOCKS)
 
