@@ -59,7 +59,7 @@ def _field_errors(name: str, email: str, password: str, tenant_name: str, slug: 
         except ValidationError as error:
             wrong["password"] = list(error.messages)
     if not 1 <= len(tenant_name.strip()) <= 120:
-        wrong["tenant_name"] = ["Give the tenant a name, in at most 120 characters."]
+        wrong["tenant_name"] = ["Give the team a name, in at most 120 characters."]
     elif not ids.is_slug(slug):
         wrong["tenant_slug"] = [
             f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."
@@ -124,7 +124,7 @@ def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
     slug = slug or ids.slugify(name)
     count_attempt("create a tenant", str(actor.user_id), limit=20, window_seconds=3600)
     if not 1 <= len(name.strip()) <= 120:
-        raise ValidationFailed({"name": ["Give the tenant a name, in at most 120 characters."]})
+        raise ValidationFailed({"name": ["Give the team a name, in at most 120 characters."]})
     if not ids.is_slug(slug) or slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise ValidationFailed({"slug": [f"The short name must be free, and {ids.SLUG_RULE}."]})
     with transaction.atomic():
@@ -275,7 +275,7 @@ def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, ro
     authorize(policies.may(actor, Permission.TEAM_MANAGE, project_id))
     tenant_id = require_tenant(actor)
     if role is Role.OWNER or not Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).exists():
-        raise ValidationFailed({"role": ["Give a member of this tenant the role admin, member or viewer."]})
+        raise ValidationFailed({"role": ["Give a member of this team the role admin, member or viewer."]})
     with transaction.atomic():
         mine = RoleBinding.objects.select_for_update().filter(
             tenant_id=tenant_id, user_id=user_id, project_id=project_id

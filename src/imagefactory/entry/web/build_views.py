@@ -54,7 +54,9 @@ def _cells(run: ExecutionView | None, base: str, attempt: int | None) -> list[St
         query = f"?attempt={attempt}" if attempt else ""
         return f"{base}{query}#L{s.first_line}" if s.first_line else ""
 
-    return [StageCell(s.name, s.status, s.started_at, s.finished_at, url(s)) for s in (run.stages if run else ())]
+    if run is None:
+        return []
+    return [StageCell(s.name, log_pages.stage_status(s, run), s.started_at, s.finished_at, url(s)) for s in run.stages]
 
 
 def _failure(build: BuildDetail, run: ExecutionView | None, older: bool) -> dict[str, Any]:

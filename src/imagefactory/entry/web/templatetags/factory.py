@@ -148,6 +148,20 @@ def few_tags(tags: Sequence[str]) -> str:
     return ", ".join(ordered[:FEW]) + more
 
 
+@register.simple_tag
+def tag_cell(tags: Sequence[str]) -> SafeString:
+    """Return the tag to show in a narrow column, and how many more there are; that number is never cut off."""
+    first = next((t for t in tags if t == "latest"), next(iter(tags), ""))
+    if not first:
+        return format_html('<span class="dim">{}</span>', "untagged")
+    others = [t for t in tags if t != first]
+    shown = ", ".join([first, *others]) if len(others) < FEW else first
+    more = format_html('<span class="dim">and {} more</span>', len(others)) if len(others) >= FEW else ""
+    return format_html(
+        '<div class="line" title="{}"><span class="cut">{}</span>{}</div>', ", ".join([first, *others]), shown, more
+    )
+
+
 register.filter("mark", marks.mark)
 register.filter("size", words.size)
 register.filter("short_digest", words.short_digest)
