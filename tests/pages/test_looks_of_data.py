@@ -87,3 +87,11 @@ def test_the_api_page_shows_every_operation_with_its_permission(world: World) ->
     browser.force_login(User.objects.get(id=world.users["viewer"]))
     assert 'aria-label="Team"' in browser.get(f"/api/docs?tenant={world.tenant_slug}").content.decode()
     assert 'aria-label="Team"' not in browser.get("/api/docs?tenant=none-such").content.decode()
+
+
+@pytest.mark.parametrize("query", ["since:1900-01-01", "until:1900-01-01", "since:0001-01-01", "until:9999-12-31"])
+def test_a_day_far_from_now_filters_and_is_no_error(world: World, query: str) -> None:
+    Scene(world)
+    answer = client(world, "owner").get(f"/t/{world.tenant_slug}/builds", {"q": query})
+    assert answer.status_code == 200
+    assert ("No build matches" in answer.content.decode()) is (query == "until:1900-01-01")

@@ -32,8 +32,11 @@ def uuid7() -> uuid.UUID:
 
 
 def first_at(moment: dt.datetime) -> uuid.UUID:
-    """Return the least id that could be made at this time: ids below it are older, the others are not."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Return the least id that could be made at this time: ids below it are older, the others are not.
+
+    No id is older than 1970, so any time before it gives the least id of all.
+    """
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def is_slug(text: str) -> bool:
