@@ -70,3 +70,8 @@ setInterval(() => {
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); age(); } });
 addEventListener("pageshow", (event) => { if (event.persisted) { tick(); age(); } });
 for (const kind of ["pointerover", "focusin", "touchstart"]) document.addEventListener(kind, explain, { passive: true });
+
+// A new account begins with the zone of the browser, where it is one that the factory knows.
+const zone = document.querySelector("[data-own-zone]");
+const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && [...zone.list.options].some((option) => option.value === own)) zone.value = own;

@@ -274,7 +274,7 @@ def test_a_refused_page_names_the_reason_and_whom_to_ask(shop: Client) -> None:
     answer = other.get("/t/acme/projects/new")
     page = answer.content.decode()
     assert answer.status_code == 403
-    assert "Only owners of the tenant create projects" in page
+    assert "Only owners of the team create projects" in page
     assert "mailto:mira@example.com" in page
     assert "You are in no project yet" in text(other, "/t/acme/")
 

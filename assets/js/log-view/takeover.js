@@ -56,7 +56,7 @@ export const takeover = {
       if (kind && number < from) continue;
       this.folds.grow(number - 1);
       if (kind) this.folds.mark(number, what[1], what[2], what[3], false);
-      else this.stageFold(what, Math.max(number, from), what.status === "failed" || what.status === "running");
+      else this.stageFold(what, Math.max(number, from), ["failed", "running", "cancelled"].includes(what.status));
     }
     this.folds.grow(total);
     this.lastAt = this.lines.get(total)?.[1];
@@ -97,8 +97,11 @@ export const takeover = {
   },
 
   beginStage(name, first) {
+    // Lines before the first stage: an attempt that failed without any stage failed there.
+    const early = !name && this.state.status === "failed" && !this.state.stages.length;
     const info = this.state.stages.find((stage) => stage.name === name) ?? {
-      name, label: name ? name[0].toUpperCase() + name.slice(1) : "Start", tone: name ? "run" : "", shape: name ? "run" : "ok",
+      name, label: name ? name[0].toUpperCase() + name.slice(1) : "Start",
+      tone: name ? "run" : early ? "bad" : "good", shape: name ? "run" : early ? "fail" : "ok",
       word: name ? "Running" : "", status: name ? "running" : "", started: 0, took: "",
     };
     return this.stageFold(info, first, Boolean(name) || this.state.stages.length === 0);
@@ -122,7 +125,7 @@ export const takeover = {
     if (new URL(location.href).searchParams.get("q") && this.search.form) this.search.run();
     else if (this.dataset.live) this.follow(true);
     else {
-      const failed = this.folds.stages.find((stage) => stage.info.status === "failed" && stage.last >= stage.first);
+      const failed = this.folds.stages.find((stage) => /^(failed|cancelled)$/.test(stage.info.status) && stage.last >= stage.first);
       if (failed) this.go(failed.last, { place: "end", point: false });
     }
   },

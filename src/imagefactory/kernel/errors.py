@@ -52,9 +52,7 @@ class NotFound(FactoryError):
     code = "not_found"
 
     def __init__(self, what: str = "object", **details: Any) -> None:
-        super().__init__(
-            f"There is no such {what}, or you may not see it. Check the address and the tenant.", **details
-        )
+        super().__init__(f"There is no such {what}, or you may not see it. Check the address and the team.", **details)
 
 
 class Conflict(FactoryError):

@@ -315,7 +315,7 @@ def queue_place(actor: Actor, build: BuildView) -> QueuePlace | None:
     if me.not_before and me.not_before > now():
         reason = f"{build.wait_reason or 'A start failed.'} Tried again at {me.not_before:%H:%M:%S} UTC."
     elif tenant and running >= limit:
-        reason = f"{first}; the tenant's limit is reached, {running} of {limit} running."
+        reason = f"{first}; the team's limit is reached, {running} of {limit} running."
     else:
         slots = live_slots()
         if slots is None:

@@ -15,7 +15,7 @@ class WrongCredentials(Unauthorized):
 class SignUpClosed(PermissionDenied):
     def __init__(self) -> None:
         super().__init__(
-            "Sign-up is closed on this installation. Ask an owner of your tenant for an invitation.",
+            "Sign-up is closed on this installation. Ask an owner of your team for an invitation.",
             permission="sign_up",
         )
 

@@ -66,13 +66,13 @@ REASONS: dict[Permission, str] = {
     Permission.ARTIFACT_DOWNLOAD: "Your role does not include downloading artifacts of this project.",
     Permission.ARTIFACT_VIEW: "Your role does not include seeing the artifacts of this project.",
     Permission.AUDIT_VIEW: "Your role does not include the audit trail.",
-    Permission.BILLING_VIEW: "Billing is open to owners of the tenant only.",
+    Permission.BILLING_VIEW: "Billing is open to owners of the team only.",
     Permission.BUILD_CANCEL: "Members may start builds and may not cancel them; viewers may do neither.",
     Permission.BUILD_START: "Viewers may watch builds and may not start them.",
     Permission.BUILD_VIEW: "Your role does not include the builds of this project.",
     Permission.LOG_DOWNLOAD: "Your role does not include downloading the logs of this project.",
-    Permission.PROJECT_CREATE: "Only owners of the tenant create projects.",
-    Permission.PROJECT_DELETE: "Only owners of the tenant delete projects.",
+    Permission.PROJECT_CREATE: "Only owners of the team create projects.",
+    Permission.PROJECT_DELETE: "Only owners of the team delete projects.",
     Permission.PROJECT_VIEW: "Your role does not include this project.",
     Permission.REPORT_VIEW: "Your role does not include reports.",
     Permission.SETTINGS_EDIT: "Only owners and the project's admins change its settings.",
@@ -84,7 +84,7 @@ def grantors(permission: Permission) -> str:
     """Return the sentence that says who can grant `permission`."""
     roles = [r for r, held in ROLE_PERMISSIONS.items() if permission in held]
     lowest = " or ".join(r.capitalize() for r in roles)
-    return f"It comes with the role {lowest}; an owner of the tenant can assign it."
+    return f"It comes with the role {lowest}; an owner of the team can assign it."
 
 
 class Capability(enum.StrEnum):

@@ -129,7 +129,7 @@ def actor_for_user(user_id: uuid.UUID, tenant: str | None = None, *, request_id:
     """
     user = User.objects.filter(id=user_id, is_active=True).first()
     if user is None:
-        raise Unauthorized("This account is no longer active. Ask an owner of your tenant.")
+        raise Unauthorized("This account is no longer active. Ask an owner of your team.")
     return _actor(user, _tenant_of(user, tenant), ActorKind.USER, request_id, address)
 
 

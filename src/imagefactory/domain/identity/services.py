@@ -75,7 +75,7 @@ def _password_errors(password: str, user: User) -> list[str]:
 
 def _tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
     if not 1 <= len(name.strip()) <= 120:
-        return {"name": ["Give the tenant a name, in at most 120 characters."]}
+        return {"name": ["Give the team a name, in at most 120 characters."]}
     if not ids.is_slug(slug):
         return {"slug": [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]}
     if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
@@ -287,7 +287,7 @@ def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, ro
     authorize(policies.may(actor, Permission.TEAM_MANAGE, project_id))
     tenant_id = require_tenant(actor)
     if role is Role.OWNER or not Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).exists():
-        raise ValidationFailed({"role": ["Give a member of this tenant the role admin, member or viewer."]})
+        raise ValidationFailed({"role": ["Give a member of this team the role admin, member or viewer."]})
     with transaction.atomic():
         mine = RoleBinding.objects.select_for_update().filter(
             tenant_id=tenant_id, user_id=user_id, project_id=project_id

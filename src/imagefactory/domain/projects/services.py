@@ -54,7 +54,7 @@ def create_project(actor: Actor, *, name: str, slug: str = "", description: str 
             )
             emit(actor, events.ProjectCreated(tenant_id, made.id, slug, made.name))
     except IntegrityError:
-        raise ValidationFailed({"slug": [f"This tenant has a project {slug}. Choose another short name."]}) from None
+        raise ValidationFailed({"slug": [f"This team has a project {slug}. Choose another short name."]}) from None
     return view(made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 import uuid
@@ -28,9 +29,11 @@ from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import projects as project_routes
+from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
+from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
@@ -105,9 +108,14 @@ def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
 
 @require_GET
 def docs(request: HttpRequest) -> HttpResponse:
-    """Return the readable documentation of the API, made from its OpenAPI document."""
+    """Return the readable documentation of the API, made from its OpenAPI document; in the frame of the team named."""
+    if request.user.is_authenticated and (tenant := request.GET.get("tenant", "")[:64]):
+        with contextlib.suppress(FactoryError):
+            actor_of(request, tenant)
     document = api.get_openapi_schema()
-    return render(request, "api_docs.html", {"document": document})
+    example = f'curl -H "Authorization: Bearer $IMAGEFACTORY_TOKEN" {env.get().public_url}/api/v1/builds'
+    page = {"title": document["info"]["title"], "areas": reference.areas(document), "example": example}
+    return render(request, "api_docs.html", page)
 
 
 _STREAM = re.compile(r"/(?:api/v1/builds|live/builds)/([0-9a-f-]{36})/logs(?:/stream)?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
 from imagefactory.domain.identity.selectors import Person, owners_of
+from imagefactory.entry.http.actors import actor_of
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unavailable
 
@@ -151,6 +153,11 @@ class FailureMiddleware:
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer for an address that leads nowhere; below a team's address its frame stays around the page."""
+    parts = request.path.split("/")
+    if parts[1:2] == ["t"] and len(parts) > 2:
+        with contextlib.suppress(FactoryError):
+            actor_of(request, parts[2][:64])
     return answer(request, NotFound("page"))
 
 

@@ -176,8 +176,16 @@ _TEMPLATE = """\
 		}}
 	}}
 	handle_errors 413 {{
-		header Content-Type application/json
-		respond `{too_large}` 413
+		@programs413 path /api/* /v2/* /live/* /registry/*
+		handle @programs413 {{
+			header Content-Type application/json
+			respond `{too_large}` 413
+		}}
+		handle {{
+			rewrite * /too-large.html
+			root * {pages}
+			file_server
+		}}
 	}}
 }}
 """

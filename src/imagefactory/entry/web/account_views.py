@@ -54,7 +54,9 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             _enter(request, made.user_id)
             return redirect(f"/t/{made.tenant_slug}/")
         except ValidationFailed as error:
-            form, status = Form(form.values, error.fields), 422
+            fields = (*names[:2], "password", *names[2:])
+            ordered = {name: error.fields[name] for name in fields if name in error.fields}
+            form, status = Form(form.values, ordered | dict(error.fields)), 422
         except RateLimited as error:
             form, status = Form(form.values, {"email": [error.message]}), 429
     page = {"form": form, "closed": env.get().sign_up == "closed", "zones": selectors.time_zones()}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
+from django.utils import timezone
 
 from imagefactory.domain.projects.selectors import ProjectView, UploadView
 from imagefactory.entry.web.forms import typed
@@ -29,6 +30,11 @@ _PLACES = {
 def from_post(data: QueryDict) -> dict[str, str]:
     """Return what was typed, with the chosen secrets as lines."""
     return typed(data, *FIELDS) | {"secrets": "\n".join(data.getlist("secrets")[:64])}
+
+
+def upload_choices(uploads: Sequence[UploadView]) -> list[tuple[str, str]]:
+    """Return (id, words) of archives to choose from; the time, in the person's zone, tells those of one name apart."""
+    return [(str(u.id), f"{u.filename}, {timezone.localtime(u.created_at):%-d %b %H:%M}") for u in uploads]
 
 
 def first(project: ProjectView) -> dict[str, str]:

@@ -54,7 +54,9 @@ def _cells(run: ExecutionView | None, base: str, attempt: int | None) -> list[St
         query = f"?attempt={attempt}" if attempt else ""
         return f"{base}{query}#L{s.first_line}" if s.first_line else ""
 
-    return [StageCell(s.name, s.status, s.started_at, s.finished_at, url(s)) for s in (run.stages if run else ())]
+    if run is None:
+        return []
+    return [StageCell(s.name, log_pages.stage_status(s, run), s.started_at, s.finished_at, url(s)) for s in run.stages]
 
 
 def _failure(build: BuildDetail, run: ExecutionView | None, older: bool) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def build(request: HttpRequest, tenant: str, project: str, number: int) -> HttpR
         "may_cancel": b.status in CANCELLABLE and not b.cancel_requested and policies.may_cancel(actor, found.id) is True,
         "may_start": policies.may_start(actor, found.id) is True and not found.archived,
         "missing_walls": ", ".join(str(w) for w in run.isolation.get("missing") or ()) if run else "",
-        "trigger": build_rows.trigger_word(b) or "this page",
+        "trigger": build_rows.trigger_word(b) or "Web",
     }  # fmt: skip
     return show.page(request, "build.html", page | _log(actor, b, run, base, request), blocks=_BLOCKS)
 

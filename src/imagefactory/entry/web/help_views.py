@@ -6,9 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from imagefactory.domain.builds.states import BuildStatus
-from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
+from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Role
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
+from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel import env
 from imagefactory.kernel.errors import FactoryError
 from imagefactory.methods.registry import METHODS
@@ -42,7 +43,7 @@ def topic(request: HttpRequest, name: str = "start") -> HttpResponse:
     page = {
         "topic": name, "topic_name": dict(TOPICS)[name], "topics": [(k, t, "/help" if k == "start" else f"/help/{k}") for k, t in TOPICS], "tenant": tenant, "suffix": f"?tenant={tenant}" if tenant else "",
         "roles": [r.capitalize() for r in Role],
-        "matrix": [(str(p), [p in ROLE_PERMISSIONS[r] for r in Role]) for p in Permission],
+        "matrix": [(label, str(p), [p in ROLE_PERMISSIONS[r] for r in Role]) for p, label in LABELS.items()],
         "statuses": [(str(s), MEANINGS[s]) for s in BuildStatus], "host": env.get().host, "url": env.get().public_url,
         "methods": sorted(METHODS), "lease_seconds": env.get().lease_seconds, "tls": env.get().public_url.startswith("https://"),
     }  # fmt: skip

@@ -101,10 +101,16 @@ def _label(name: str) -> str:
     return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 
-def _stage_state(stage: StageView) -> dict[str, Any]:
-    mark = marks.mark(stage.status)
+def stage_status(stage: StageView, execution: ExecutionView) -> str:
+    """Return the status to show of a stage: one that a cancellation ended did not fail."""
+    return "cancelled" if execution.status == "cancelled" and stage.status == "failed" else str(stage.status)
+
+
+def _stage_state(stage: StageView, execution: ExecutionView) -> dict[str, Any]:
+    status = stage_status(stage, execution)
+    mark = marks.mark(status)
     return {
-        "name": stage.name, "label": _label(stage.name), "status": stage.status, "word": mark.word, "shape": mark.shape,
+        "name": stage.name, "label": _label(stage.name), "status": status, "word": mark.word, "shape": mark.shape,
         "tone": mark.tone, "first": stage.first_line or 0, "started": _ms(stage.started_at),
         "finished": _ms(stage.finished_at), "exit": stage.exit_code, "message": stage.message,
         "took": words.between(stage.started_at, stage.finished_at or (now() if stage.status == "running" else None)),
@@ -120,7 +126,7 @@ def state(actor: Actor, build: BuildDetail, execution: ExecutionView | None) -> 
     over = execution.status not in _LIVE
     return {
         "status": execution.status, "word": marks.mark(execution.status).word, "total": log.lines,
-        "finished": over, "stages": [_stage_state(s) for s in execution.stages],
+        "finished": over, "stages": [_stage_state(s, execution) for s in execution.stages],
         "notes": list(_notes(log, execution)), "empty": "" if log.lines else _empty(actor, build, execution),
     }  # fmt: skip
 
@@ -161,14 +167,16 @@ def ranges(stages: Sequence[StageView], total: int) -> list[tuple[StageView | No
 def _stages(execution: ExecutionView, total: int) -> tuple[PaneStage, ...]:
     made = []
     for stage, first, last in ranges(execution.stages, total):
-        status = stage.status if stage else "succeeded"
+        # An attempt that ended before its first stage ended in the lines that belong to none.
+        early = "failed" if execution.status == "failed" and not execution.stages else "succeeded"
+        status = stage_status(stage, execution) if stage else early
         took = ""
         if stage:
             took = words.between(stage.started_at, stage.finished_at or (now() if status == "running" else None))
         made.append(
             PaneStage(
                 stage.name if stage else "", _label(stage.name if stage else ""), marks.mark(status), took, first, last,
-                max(0, last - first + 1), status in {"failed", "running"}, stage.message if stage else "",
+                max(0, last - first + 1), status in {"failed", "running", "cancelled"}, stage.message if stage else "",
             )
         )  # fmt: skip
     if made and not any(s.open for s in made) and execution.status in {"failed", "lost", "cancelled"}:

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import KeyNotFound
-from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import ValidationFailed
@@ -88,7 +88,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     page = {
         "form": form, "section": "keys", "keys": selectors.keys_of(actor) if actor.tenant_id else [],
         "made": made, "days": KEY_DAYS, "host": env.get().host, "url": env.get().public_url,
-        "permissions": [(str(p), str(p) in scopes) for p in Permission], "some": request.POST.get("limit") == "some",
+        "permissions": [(str(p), label, str(p) in scopes) for p, label in LABELS.items()], "some": request.POST.get("limit") == "some",
     }  # fmt: skip
     return show.page(request, "me_keys.html", page, status=form.status)
 

@@ -104,7 +104,7 @@ def _answer(request: HttpRequest, actor: Actor, project: ProjectView, draft: _Dr
         "project": project, "form": draft.form, "checked": draft.checked, "from": number, "tab": "new",
         "manifest": json.dumps(manifest, indent=2, ensure_ascii=False) if manifest else "", "api": api,
         "command": command, "checked_at": now(), "secrets": secrets, "networks": NETWORKS,
-        "uploads": [(str(u.id), f"{u.filename}, {u.created_at:%-d %b %H:%M}") for u in list_uploads(actor, project.id)],
+        "uploads": build_form.upload_choices(list_uploads(actor, project.id)),
         "path": f"{settings.host}/{actor.tenant_slug}/{project.slug}", "caps": _caps(),
         "advanced": any(draft.form.value(n) for n in build_form.FIELDS[8:] if n != "tags"),
     }  # fmt: skip

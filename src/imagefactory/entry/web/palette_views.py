@@ -64,7 +64,7 @@ def _tenants(request: HttpRequest, text: str) -> Group:
     mine = identity.tenants_of(uuid.UUID(str(request.user.pk)))
     fitting = [t for t in mine if _fits(text, t.name, t.slug)]
     items = [Item(reverse("overview", kwargs={"tenant": t.slug}), t.name, t.role.capitalize()) for t in fitting[:MOST]]
-    return Group("Tenants", items)
+    return Group("Teams", items)
 
 
 def _tenant(actor: Actor, text: str) -> list[Group]:

@@ -20,6 +20,7 @@ from imagefactory.domain.projects.errors import CredentialNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_credentials, list_uploads
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
+from imagefactory.entry.web.build_form import upload_choices
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -82,7 +83,7 @@ def source(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
             return redirect(f"/t/{tenant}/p/{found.slug}/builds/new" if "then_build" in request.POST else request.path)
     credentials = [c for c in list_credentials(actor, found.id) if c.kind != "build_secret"]
     page = _page(
-        actor, found, "source", form=form, uploads=[(str(u.id), u.filename) for u in list_uploads(actor, found.id)],
+        actor, found, "source", form=form, uploads=upload_choices(list_uploads(actor, found.id)),
         credentials=[("", "None: the repository is open"), *((str(c.id), f"{c.name} ({_SHORT_KINDS[c.kind]})") for c in credentials)],
         may_start=actor.may(Permission.BUILD_START, found.id),
     )  # fmt: skip

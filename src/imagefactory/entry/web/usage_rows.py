@@ -53,7 +53,7 @@ def curves(samples: Sequence[Usage], cores: float) -> list[Curve]:
     disk = [float(u.disk_bytes) for u in samples]
     taken = samples[-1].net_in_bytes
     rows = [
-        Curve("CPU", _points(cpu), f"{max(cpu):.1f} of {cores:g} peak"),
+        Curve("CPU", _points(cpu), f"{max(cpu):.1f} of {cores:g} cores"),
         Curve("Memory", _points(memory), f"{words.size(max(memory))} peak"),
         Curve("Disk", _points(disk), f"{words.size(max(disk))} peak"),
     ]

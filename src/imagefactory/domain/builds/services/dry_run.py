@@ -79,7 +79,7 @@ def _capability(actor: Actor) -> Check:
         require_capability(actor, Capability.BUILD)
     except CapabilityOff as error:
         return Check("Capability", "fail", error.message, "Ask a system administrator.", "operator")
-    return Check("Capability", "pass", "The tenant is entitled to build.")
+    return Check("Capability", "pass", "The team is entitled to build.")
 
 
 def _open(project: ProjectView) -> Check:
@@ -144,7 +144,7 @@ def _base(actor: Actor, written: str, line: int) -> Check:
             "Base image",
             "fail",
             f"Line {line}: there is no image {reference}, or you may not pull it.",
-            "Choose an image of your tenant or of the library.",
+            "Choose an image of your team or of the library.",
         )
     if reference.repository.startswith(f"{LIBRARY}/"):
         return Check("Base image", "pass", f"{reference} is a base image of this factory.")
@@ -157,7 +157,7 @@ def _base(actor: Actor, written: str, line: int) -> Check:
             f"Line {line}: nothing was pushed to {reference.name} yet.",
             "Build or push it first.",
         )
-    return Check("Base image", "pass", f"{reference} is an image of your tenant.")
+    return Check("Base image", "pass", f"{reference} is an image of your team.")
 
 
 def _push(actor: Actor, project: ProjectView, manifest: Manifest) -> Check:

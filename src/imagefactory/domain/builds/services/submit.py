@@ -165,9 +165,7 @@ def _same_request(actor: Actor, key: str, request: str) -> BuildDetail | None:
 def _check_room(tenant_id: uuid.UUID) -> None:
     waiting = Build.objects.filter(tenant_id=tenant_id, status=BuildStatus.QUEUED)
     if waiting.values_list("id")[MAX_QUEUED_PER_TENANT - 1 : MAX_QUEUED_PER_TENANT]:
-        raise Conflict(
-            f"This tenant has {MAX_QUEUED_PER_TENANT:,} builds waiting. Cancel some, or wait until they ran."
-        )
+        raise Conflict(f"This team has {MAX_QUEUED_PER_TENANT:,} builds waiting. Cancel some, or wait until they ran.")
 
 
 def _origins(asked: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:

@@ -19,6 +19,7 @@ from imagefactory.entry.web.forms import Form
 from imagefactory.kernel.clock import now
 
 register = template.Library()
+FEW = 3  # tags of an image in a line
 _MANIFEST = Path(__file__).resolve().parent.parent / "static/dist/manifest.json"
 
 
@@ -68,6 +69,19 @@ def when(moment: dt.datetime | None) -> SafeString | str:
     title = f"{local:%-d %B %Y, %H:%M:%S %Z}"
     return format_html(
         '<time datetime="{}" title="{}" data-relative>{}</time>', moment.isoformat(), title, words.ago(moment, now())
+    )
+
+
+@register.simple_tag
+def clock(moment: dt.datetime | None) -> SafeString | str:
+    """Return a moment as the time of day in the person's zone, with the day when it is not today; for evidence."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    today = local.date() == timezone.localtime(now()).date()
+    shown = f"{local:%H:%M:%S}" if today else f"{local:%-d %b, %H:%M:%S}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), f"{local:%-d %B %Y, %H:%M:%S %Z}", shown
     )
 
 
@@ -124,6 +138,28 @@ def field(
         "rows": more.get("rows", 4), "prefix": more.get("prefix", ""), "readonly": more.get("readonly", False),
         "placeholder": more.get("placeholder", ""), "accept": more.get("accept", ""), "focus": more.get("focus", False),
     }  # fmt: skip
+
+
+@register.filter
+def few_tags(tags: Sequence[str]) -> str:
+    """Return the first tags of an image, `latest` before all others, and how many more there are."""
+    ordered = sorted(tags, key=lambda t: t != "latest")
+    more = f" and {len(ordered) - FEW} more" if len(ordered) > FEW else ""
+    return ", ".join(ordered[:FEW]) + more
+
+
+@register.simple_tag
+def tag_cell(tags: Sequence[str]) -> SafeString:
+    """Return the tag to show in a narrow column, and how many more there are; that number is never cut off."""
+    first = next((t for t in tags if t == "latest"), next(iter(tags), ""))
+    if not first:
+        return format_html('<span class="dim">{}</span>', "untagged")
+    others = [t for t in tags if t != first]
+    shown = ", ".join([first, *others]) if len(others) < FEW else first
+    more = format_html('<span class="dim">and {} more</span>', len(others)) if len(others) >= FEW else ""
+    return format_html(
+        '<div class="line" title="{}"><span class="cut">{}</span>{}</div>', ", ".join([first, *others]), shown, more
+    )
 
 
 register.filter("mark", marks.mark)
