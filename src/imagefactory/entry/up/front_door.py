@@ -10,6 +10,8 @@ from pathlib import Path
 import imagefactory
 from imagefactory.entry.up.site import Site
 
+# Read from the right: what stands further left in X-Forwarded-For, the client may have written itself.
+_TRUSTED = "trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict"
 _PAGES = Path(__file__).with_name("pages")
 STATIC = Path(imagefactory.__file__).parent / "entry" / "web" / "static"
 # A layer of an image; a registry of this size keeps whole disks of machines.
@@ -36,7 +38,7 @@ def configuration(site: Site) -> str:
         address=f"{'https' if settings.tls_certificate else 'http'}://:{settings.port}",
         tls=f"tls {certificate} {_word(settings.tls_key)}" if settings.tls_certificate else "",
         bind=settings.bind,
-        proxies="trusted_proxies static private_ranges" if settings.listen_port else "",
+        proxies=_TRUSTED if settings.listen_port else "",
         state=_word(site.run / "caddy"),
         scheme=settings.public_url.split(":", maxsplit=1)[0],
         registry=_word(f"unix/{site.run / 'registry.sock'}"),
@@ -100,6 +102,8 @@ _TEMPLATE = """\
 	lb_try_duration 6s
 	lb_try_interval 200ms
 	header_up X-Forwarded-Proto {scheme}
+	# The one client, not the proxies on the way: attempts to sign in are counted by it, and the audit trail names it.
+	header_up X-Forwarded-For {{client_ip}}
 	transport http {{
 		# Web and stream close a connection that was idle for 30 seconds. Letting go of it well before that keeps a POST,
 		# which nobody may send twice, from meeting a connection that is just being closed.
