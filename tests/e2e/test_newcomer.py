@@ -91,7 +91,7 @@ def test_a_newcomer_comes_from_nothing_to_a_pulled_image(tab: Page, factory: Fac
     expect(tab.get_by_text("Where builds take the source from")).to_be_visible()
     tab.get_by_role("radio", name=re.compile("^Archive")).check()
     tab.get_by_label("Upload an archive").set_input_files(archive(tmp_path))
-    tab.get_by_role("button", name="Save and go to a build").click()
+    tab.get_by_role("button", name="Save, then new build").click()
 
     expect(tab.get_by_role("heading", name="New build of Hello")).to_be_visible()
     tab.get_by_role("button", name="Dry run").click()

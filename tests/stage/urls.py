@@ -16,12 +16,18 @@ from imagefactory.entry.web.live import listen_to
 handler404 = urls.handler404
 
 
+def _kept(answer: HttpResponse) -> HttpResponse:
+    """Let the browser keep the page for its back button: the scripts must stand that, whatever the pages say today."""
+    answer["Cache-Control"] = "private"
+    return answer
+
+
 def parts(request: HttpRequest, tenant: str) -> HttpResponse:
     """Forms, rows, menus, copy buttons, times; outside the frame of a team, whose own controls would be in the way."""
     if request.method == "POST":
         messages.success(request, "It was saved.")
         return redirect(request.path)
-    return render(request, "stage/parts.html", {"home": f"/stage/{tenant}"})
+    return _kept(render(request, "stage/parts.html", {"home": f"/stage/{tenant}"}))
 
 
 def removal(request: HttpRequest, tenant: str) -> HttpResponse:
@@ -45,7 +51,7 @@ def builds(request: HttpRequest, tenant: str) -> HttpResponse:
         "live_on": live,
         "block_url": request.path,
     }
-    return render(request, "stage/block.html" if request.headers.get("X-Block") else "stage/builds.html", page)
+    return _kept(render(request, "stage/block.html" if request.headers.get("X-Block") else "stage/builds.html", page))
 
 
 urlpatterns = [
