@@ -3,7 +3,6 @@
 import "./copy.js";
 import "./dialog.js";
 import "./form-guard.js";
-import "./hypertext.js";
 import "./keys.js";
 import "./live.js";
 import "./menu.js";

@@ -41,14 +41,6 @@ document.addEventListener("submit", (event) => {
   if (form.matches("[data-guard]")) sent = form;
 }, true);
 
-for (const over of ["htmx:afterRequest", "htmx:sendError"]) {
-  document.addEventListener(over, (event) => {
-    const form = event.target.closest?.("form");
-    if (form) release(form);
-    if (form === sent) sent = null;
-  });
-}
-
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   if (!link || !isPlainClick(event) || link.hasAttribute("download") || link.matches("[data-dialog], [data-leave]")) return;

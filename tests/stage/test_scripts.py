@@ -356,13 +356,3 @@ def test_a_page_from_the_back_forward_cache_is_as_good_as_new(stage: Stage, tab:
     assert tab.evaluate("window.made") == 1
     tab.locator("#save").click()
     tab.wait_for_url("**/builds", wait_until="commit")
-
-
-def test_htmx_comes_to_the_pages_that_use_it_and_only_to_them(stage: Stage, tab: Page) -> None:
-    tab.get_by_role("button", name="Fetch").click()
-    expect(tab.locator("#fetched")).to_have_text("Delete project shop")
-    loaded = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/htmx')).length"
-    assert tab.evaluate(loaded) > 0
-    tab.goto(f"{stage.parts}/builds")
-    tab.wait_for_load_state("load")
-    assert tab.evaluate(loaded) == 0
