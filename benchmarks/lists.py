@@ -86,6 +86,11 @@ def _fill(factory: Factory, owner: places.Team, template: uuid.UUID) -> None:
         multiply(database, build, template, (1, BUILDS // 5), id=numbered("0000dddd"),
                  tenant_id=f"'{other.tenant_id}'", project_id=f"'{other.project_id}'",
                  **{**varied, "number": "1000 + g"})  # fmt: skip
+        # What a search looks through is kept beside the builds (docs/decisions/0008).
+        database.execute(
+            "insert into builds_buildtext (build_id, words, codes) select id, upper(name || chr(10) || commit_message), "
+            "upper('@' || commit || ' #' || number || ' ') from builds_build on conflict do nothing"
+        )
         database.execute("vacuum analyze")
 
 
@@ -121,14 +126,14 @@ def _scene(factory: Factory) -> Scene:
     return Scene(owner, create_api_key(owner.actor(), name="bench")[1], _member(owner), session, str(build_id), page)
 
 
-def _asked(scene: Scene) -> list[tuple[str, str, dict[str, str]]]:
+def asked_of(scene: Scene) -> list[tuple[str, str, dict[str, str]]]:
     """Return (what, path, headers) of everything that is measured in this process."""
     from django.urls import reverse
 
     owner, member = bearer(scene.owner_key), bearer(scene.member_key)
     cookie = {"Cookie": f"session={scene.session}"}
     deep, api = id_of("0000cccc", BUILDS // 10), "/api/v1/builds?limit=50"
-    page = reverse("tenant", kwargs={"tenant": scene.owner.slug})
+    page = reverse("builds", kwargs={"tenant": scene.owner.slug})
     return [
         ("endpoint, newest 50", api, owner),
         ("endpoint, 90,000 builds deep", f"{api}&cursor={deep}", owner),
@@ -174,7 +179,7 @@ def _server_times(scene: Scene, rounds: int) -> Iterator[Figure]:
     from django.db import connection
     from django.test import Client
 
-    browser, asked = Client(), _asked(scene)
+    browser, asked = Client(), asked_of(scene)
     found = _NEXT.search(_get(browser, asked[-3][1], asked[-3][2]))
     if found:
         path = found[1].replace("&amp;", "&")
@@ -197,7 +202,7 @@ def _server_times(scene: Scene, rounds: int) -> Iterator[Figure]:
 
 
 def _rates(factory: Factory, scene: Scene, *, quick: bool) -> Iterator[Figure]:
-    asked = {what: (path, headers) for what, path, headers in _asked(scene)}
+    asked = {what: (path, headers) for what, path, headers in asked_of(scene)}
     wanted = ("endpoint, newest 50", "endpoint, one build's status", "endpoint, one build", "page, list of the tenant",
               "page, one build with the log's end", "/healthz")  # fmt: skip
     loads = in_turns(factory, [asked[name] for name in wanted], 1 if quick else 3, 2.0 if quick else 4.0)

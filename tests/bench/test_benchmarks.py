@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import uuid
 
 import pytest
 from benchmarks import __main__ as command
 from benchmarks.figures import Figure, PartResult, spread_figures, written
+from benchmarks.lists import Scene, asked_of
+from benchmarks.places import Team
+from django.urls import resolve
 
 
 def test_the_list_names_every_part(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +25,13 @@ def test_the_list_names_every_part(capsys: pytest.CaptureFixture[str], monkeypat
 def test_every_part_is_a_module_that_can_be_imported_and_measures(name: str) -> None:
     module = importlib.import_module(f"benchmarks.{command.PARTS[name].module}")
     assert callable(module.measure)
+
+
+def test_the_pages_that_are_measured_exist() -> None:
+    some = uuid.uuid4()
+    scene = Scene(Team(some, "team", some, some, "project"), "", "", "", str(some), "/t/team/p/project/builds/1")
+    for what, path, _ in asked_of(scene):
+        assert resolve(path.partition("?")[0]), what
 
 
 def test_an_unknown_part_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
