@@ -38,6 +38,8 @@ class Actor:
     system_roles: frozenset[str] = frozenset()
     tenant_state: str = "active"
     key_id: uuid.UUID | None = None
+    # The one tenant that this sign-in opens, because that tenant's own identity provider vouched for the person.
+    bound_to: uuid.UUID | None = None
     request_id: str = ""
     address: str = ""
 

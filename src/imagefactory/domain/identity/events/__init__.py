@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from imagefactory.domain.identity.events.keys import ApiKeyCreated as ApiKeyCreated
 from imagefactory.domain.identity.events.keys import ApiKeyRevoked as ApiKeyRevoked
+from imagefactory.domain.identity.events.providers import CiTrustChanged as CiTrustChanged
+from imagefactory.domain.identity.events.providers import DirectoryRolesApplied as DirectoryRolesApplied
+from imagefactory.domain.identity.events.providers import IdentityLinked as IdentityLinked
+from imagefactory.domain.identity.events.providers import IdentityProviderChanged as IdentityProviderChanged
+from imagefactory.domain.identity.events.providers import IdentityProviderCreated as IdentityProviderCreated
+from imagefactory.domain.identity.events.providers import IdentityProviderDeleted as IdentityProviderDeleted
+from imagefactory.domain.identity.events.providers import IdentityUnlinked as IdentityUnlinked
+from imagefactory.domain.identity.events.providers import ProviderSignInRefused as ProviderSignInRefused
 from imagefactory.domain.identity.events.sign_in import PasswordChanged as PasswordChanged
 from imagefactory.domain.identity.events.sign_in import SignedIn as SignedIn
 from imagefactory.domain.identity.events.sign_in import SignedOut as SignedOut

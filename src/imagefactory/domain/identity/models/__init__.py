@@ -5,6 +5,12 @@ from __future__ import annotations
 from imagefactory.domain.identity.models.keys import ApiKey as ApiKey
 from imagefactory.domain.identity.models.people import User as User
 from imagefactory.domain.identity.models.people import UserManager as UserManager
+from imagefactory.domain.identity.models.providers import CiTrust as CiTrust
+from imagefactory.domain.identity.models.providers import ExternalIdentity as ExternalIdentity
+from imagefactory.domain.identity.models.providers import IdentityProvider as IdentityProvider
+from imagefactory.domain.identity.models.providers import ProviderGrant as ProviderGrant
+from imagefactory.domain.identity.models.providers import ProviderRole as ProviderRole
+from imagefactory.domain.identity.models.providers import SpentToken as SpentToken
 from imagefactory.domain.identity.models.sessions import AuthSession as AuthSession
 from imagefactory.domain.identity.models.tenants import Membership as Membership
 from imagefactory.domain.identity.models.tenants import RoleBinding as RoleBinding

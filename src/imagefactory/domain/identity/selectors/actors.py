@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from imagefactory.domain.identity.models import AuthSession, User
 from imagefactory.domain.identity.selectors.actor_parts import actor_from
 from imagefactory.domain.identity.selectors.key_actors import actor_for_key
+from imagefactory.domain.identity.selectors.sign_in_origins import PASSWORD, Origin, check_required, tenant_for
 from imagefactory.domain.identity.selectors.tenants import tenant_of
 from imagefactory.domain.identity.states import TokenKind
 from imagefactory.kernel.actor import Actor
@@ -15,15 +17,31 @@ from imagefactory.kernel.errors import TenantRequired, TokenExpired, Unauthorize
 from imagefactory.kernel.ids import digest
 
 
-def actor_for_user(user_id: uuid.UUID, tenant: str | None = None, *, request_id: str = "", address: str = "") -> Actor:
+def actor_for_user(
+    user_id: uuid.UUID,
+    tenant: str | None = None,
+    *,
+    request_id: str = "",
+    address: str = "",
+    origin: Origin | None = None,
+) -> Actor:
     """Return the actor of a signed-in person, in the tenant with this slug or id, or in their only one.
 
-    Raises TenantNotFound when they do not belong to it, Unauthorized when the account is gone or off.
+    `origin` says how they signed in, and thereby which tenants that opens; None where nobody signed in (a build that
+    goes on for its starter). Raises TenantNotFound when they do not belong to it, Unauthorized when the account is gone
+    or off, PermissionDenied (`sso_required`).
     """
     user = User.objects.filter(id=user_id, is_active=True).first()
     if user is None:
         raise Unauthorized("This account is no longer active. Ask an owner of your team.")
-    return actor_from(user, tenant_of(user, tenant), request_id=request_id, address=address)
+    if origin is None:
+        return actor_from(user, tenant_of(user, tenant), request_id=request_id, address=address)
+    found = tenant_of(user, tenant_for(user, tenant, origin))
+    check_required(user, found, origin)
+    made = actor_from(user, found, request_id=request_id, address=address)
+    # A tenant's provider never carries rights over the installation, whoever linked it.
+    roles = made.system_roles if origin.of_tenant is None else frozenset()
+    return dataclasses.replace(made, bound_to=origin.bound_to, system_roles=roles)
 
 
 def actor_for_token(token: str, tenant: str | None = None, *, request_id: str = "", address: str = "") -> Actor:
@@ -41,7 +59,8 @@ def actor_for_token(token: str, tenant: str | None = None, *, request_id: str = 
         raise Unauthorized("This token is not valid, or was signed out. Sign in again.")
     if session.access_expires_at <= now():
         raise TokenExpired("This access token has expired. Get a new one with the refresh token.")
-    return actor_from(session.user, tenant_of(session.user, tenant), request_id=request_id, address=address)
+    # API sessions begin with a password only.
+    return actor_for_user(session.user_id, tenant, request_id=request_id, address=address, origin=PASSWORD)
 
 
 def require_tenant(actor: Actor) -> uuid.UUID:

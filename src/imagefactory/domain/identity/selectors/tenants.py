@@ -11,6 +11,7 @@ from django.db.models import Q
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.selectors.rights import highest
+from imagefactory.kernel.actor import Actor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,12 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
         "name", "slug"
     )
     return [TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set()))) for t in tenants]
+
+
+def tenants_open_to(actor: Actor) -> list[TenantView]:
+    """Return the tenants that this sign-in opens: all of the person's, or the one that it is bound to."""
+    mine = tenants_of(actor.person)
+    return mine if actor.bound_to is None else [t for t in mine if t.id == actor.bound_to]
 
 
 def tenant_of(user: User, wanted: str | None) -> Tenant | None:
