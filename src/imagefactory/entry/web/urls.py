@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.urls import register_converter
+from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from imagefactory.domain.identity.permissions import Permission
@@ -103,4 +103,8 @@ PAGES: Final = (
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )
 
+# Names that django-allauth asks for; each leads to the page of ours above that has the address.
+ALIASES: Final = (("login", "account_login"),)
+
 urlpatterns = [page.pattern() for page in PAGES]
+urlpatterns += [path(route, account_views.sign_in, name=name) for route, name in ALIASES]

@@ -23,6 +23,11 @@ class Person:
     time_zone: str = "UTC"
 
 
+def display_name(user: User) -> str:
+    """Return what a security key calls this account."""
+    return user.name or user.email
+
+
 def person(user_id: uuid.UUID) -> Person | None:
     user = User.objects.filter(id=user_id).first()
     return Person(user.id, user.name, user.email, user.time_zone) if user else None
