@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
@@ -23,11 +24,22 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc] # allauth has 
     urlname = "mfa_authenticate"
 
 
-def enter(request: HttpRequest, user_id: uuid.UUID, *, how: str, wanted: str = "/") -> HttpResponse:
+def enter(
+    request: HttpRequest,
+    user_id: uuid.UUID,
+    *,
+    how: str,
+    wanted: str = "/",
+    origin: Mapping[str, str] | None = None,
+) -> HttpResponse:
     """Return where someone goes next who has just proved to be `user_id`: the second factor, or the page they wanted.
 
-    `how` says what proved it, such as `password`; identity providers come here through allauth by themselves.
+    `how` says what proved it, such as `password`; `origin` is what the session remembers of an identity provider, whose
+    sign-in may open less than a password does.
     """
+    request.session.pop("sso", None)
+    if origin:
+        request.session["sso"] = dict(origin)
     user = get_user_model().objects.get(pk=user_id)
     record_authentication(request, user, method=how)
     answer: HttpResponse = perform_login(request, Login(user=user, redirect_url=wanted))
