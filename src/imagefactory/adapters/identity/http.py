@@ -81,14 +81,18 @@ class ProviderSession(requests.Session):
             response = super().request(method, url, *args, **kwargs)
             _read_bounded(response)
         except requests.RequestException as error:
-            raise ProviderUnreachable(f"{urlsplit(text).hostname} does not answer as expected: {_why(error)}.") from error
+            raise ProviderUnreachable(
+                f"{urlsplit(text).hostname} does not answer as expected: {_why(error)}."
+            ) from error
         return response
 
 
 def _why(error: Exception) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not valid for this name, or is issued by an authority that this machine does not know"
+        return (
+            "its certificate is not valid for this name, or is issued by an authority that this machine does not know"
+        )
     if isinstance(error, requests.Timeout):
         return "it takes too long"
     return "the connection failed"
@@ -103,7 +107,9 @@ def _read_bounded(response: requests.Response) -> None:
             raise ProviderUnreachable("The provider sends its answer too slowly. Try again later.")
         if len(body) > MAX_ANSWER:
             response.close()
-            raise ProviderUnreachable(f"The provider's answer is larger than {MAX_ANSWER // 1024} KiB. Check its address.")
+            raise ProviderUnreachable(
+                f"The provider's answer is larger than {MAX_ANSWER // 1024} KiB. Check its address."
+            )
     response._content = body  # noqa: SLF001 - where requests keeps a body that was read whole
 
 
@@ -121,7 +127,9 @@ def check_url(url: str, policy: HostPolicy) -> None:
     if parts.scheme not in {"https", "http"} or not host or len(url) > 2048 or parts.username is not None:
         raise ProviderUnreachable("The provider's address must look like https://login.example.com/realm.")
     if parts.scheme == "http" and not policy.listed:
-        raise ProviderUnreachable("The provider's address must begin with https://, so that nobody can answer in its place.")
+        raise ProviderUnreachable(
+            "The provider's address must begin with https://, so that nobody can answer in its place."
+        )
     policy.resolve(host, port or (443 if parts.scheme == "https" else 80))
 
 

@@ -66,7 +66,7 @@ def me(request: HttpRequest) -> Any:
         if a.project_permissions
         else set(a.tenant_permissions)
     )
-    tenants = selectors.tenants_of(a.user_id) if a.user_id else []
+    tenants = selectors.tenants_open_to(a) if a.user_id else []
     if a.key_id is not None:
         tenants = [t for t in tenants if t.id == a.tenant_id]
     return {

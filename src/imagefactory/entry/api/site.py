@@ -39,6 +39,7 @@ from imagefactory.kernel.errors import (
     FactoryError,
     InvalidRequest,
     NotFound,
+    PermissionDenied,
     TooLarge,
     Unauthorized,
     ValidationFailed,
@@ -160,10 +161,11 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     actor = actor_of(request)
     if actor.tenant_id is not None or actor.user_id is None:
         return actor
-    for tenant in identity.tenants_of(actor.user_id):
-        candidate = identity.actor_for_user(actor.user_id, tenant.slug)
-        if builds.may_see(candidate, build_id):
-            return candidate
+    for tenant in identity.tenants_open_to(actor):
+        with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
+            candidate = actor_of(request, tenant.slug)
+            if builds.may_see(candidate, build_id):
+                return candidate
     raise NotFound("build")
 
 
@@ -175,7 +177,7 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
     """
     actor = actor_of(request)
     allowed: set[str] = set()
-    within = _Within(actor)
+    within = _Within(request, actor)
     for topic in asked.split(",")[:20]:
         kind, _, text = topic.partition(":")
         try:
@@ -198,19 +200,22 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
 class _Within:
     """The asking person as an actor in each of their tenants; a key only in its own, with its scopes."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, request: HttpRequest, actor: Actor) -> None:
+        self._request = request
         self._actor = actor
         self._made: dict[uuid.UUID, Actor] = {actor.tenant_id: actor} if actor.tenant_id else {}
         named = actor.tenant_id is not None or actor.user_id is None
-        self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
+        self._tenants = [] if named else [t.id for t in identity.tenants_open_to(actor)]
 
     def actors(self) -> Iterator[Actor]:
         if self._actor.tenant_id is not None:
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
-                self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
-            yield self._made[tenant_id]
+                with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
+                    self._made[tenant_id] = actor_of(self._request, str(tenant_id))
+            if tenant_id in self._made:
+                yield self._made[tenant_id]
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
         actor = next((a for a in self.actors() if a.tenant_id == tenant_id), None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
+from django.contrib.auth import logout
 from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
@@ -33,6 +35,21 @@ def anonymous(request: HttpRequest) -> Actor:
     )
 
 
+def _origin(request: HttpRequest, user_id: uuid.UUID) -> selectors.Origin:
+    """Return the way that this browser's session came: a password, or a provider that must still stand for it.
+
+    Raises Unauthorized when it does not, and the session is over then.
+    """
+    kept = request.session.get("sso")
+    if not isinstance(kept, dict):
+        return selectors.PASSWORD
+    try:
+        return selectors.origin_of(uuid.UUID(kept["identity"]), user_id, dt.datetime.fromisoformat(kept["opened"]))
+    except Unauthorized:
+        logout(request)
+        raise
+
+
 def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
     """Return who is asking, in the tenant that the address, the header or the key names.
 
@@ -51,8 +68,9 @@ def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
             raise Unauthorized("Send the token as `Authorization: Bearer <token>`.")
         actor = selectors.actor_for_token(token.strip()[:400], wanted, request_id=request_id, address=address)
     elif request.user.is_authenticated:
+        user_id = uuid.UUID(str(request.user.pk))
         actor = selectors.actor_for_user(
-            uuid.UUID(str(request.user.pk)), wanted, request_id=request_id, address=address
+            user_id, wanted, request_id=request_id, address=address, origin=_origin(request, user_id)
         )
     else:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")

@@ -24,6 +24,7 @@ from imagefactory.entry.web import (
     settings_views,
 )
 from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.sso import views as sso_views
 
 
 class DigestConverter(StringConverter):
@@ -106,5 +107,19 @@ PAGES: Final = (
 # Names that django-allauth asks for; each leads to the page of ours above that has the address.
 ALIASES: Final = (("login", "account_login"),)
 
-urlpatterns = [page.pattern() for page in PAGES]
+# Sign-in through identity providers: open to everyone, for nobody is signed in yet.
+SSO_PAGES: Final = (
+    Page("login/find", sso_views.find, "sso-find", OPEN),
+    Page("sso/<uuid:provider_id>/start", sso_views.start, "sso-start", OPEN),
+    Page("sso/<uuid:provider_id>/directory", sso_views.directory, "sso-directory", OPEN),
+    Page("sso/<uuid:provider_id>/callback", sso_views.callback, "sso-callback", OPEN),
+    Page("sso/<uuid:provider_id>/acs", sso_views.acs, "sso-acs", OPEN),
+    Page("sso/<uuid:provider_id>/acs/finish", sso_views.acs_finish, "sso-acs-finish", OPEN),
+    Page("sso/<uuid:provider_id>/metadata", sso_views.metadata, "sso-metadata", OPEN),
+    Page("me/links", sso_views.links, "me-links", SIGNED_IN),
+    Page("me/links/add/<uuid:provider_id>", sso_views.link, "me-link", SIGNED_IN),
+    Page("me/links/<uuid:identity_id>/remove", sso_views.unlink, "me-unlink", SIGNED_IN),
+)
+
+urlpatterns = [page.pattern() for page in (*PAGES, *SSO_PAGES)]
 urlpatterns += [path(route, account_views.sign_in, name=name) for route, name in ALIASES]

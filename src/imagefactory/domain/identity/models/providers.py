@@ -44,7 +44,9 @@ class ProviderRole(Entity):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "tenant", "group", "project_id"], name="identity_provider_role", nulls_distinct=False
+                fields=["provider", "tenant", "group", "project_id"],
+                name="identity_provider_role",
+                nulls_distinct=False,
             )
         ]
 

@@ -61,7 +61,9 @@ def may_manage_providers(actor: Actor, tenant_id: uuid.UUID | None) -> Verdict:
     Neither a key nor a custom role is enough: with a provider of one's own one can sign in as any member.
     """
     if actor.kind is ActorKind.API_KEY:
-        return Refusal("providers:manage", "An API key cannot change how people sign in.", "Sign in as a person to do that.")
+        return Refusal(
+            "providers:manage", "An API key cannot change how people sign in.", "Sign in as a person to do that."
+        )
     if tenant_id is None:
         if actor.is_system_admin or actor.kind is ActorKind.SYSTEM:
             return True
@@ -77,7 +79,9 @@ def may_manage_providers(actor: Actor, tenant_id: uuid.UUID | None) -> Verdict:
         reason, granted_by = TENANT_STOPS[actor.tenant_state]
         return Refusal("providers:manage", reason, granted_by, code="tenant_suspended")
     return Refusal(
-        "providers:manage", "Only owners of the team change how its members sign in.", "An owner can do it or make you one."
+        "providers:manage",
+        "Only owners of the team change how its members sign in.",
+        "An owner can do it or make you one.",
     )
 
 

@@ -24,6 +24,7 @@ from imagefactory.domain.identity.selectors.providers import connection as conne
 from imagefactory.domain.identity.selectors.providers import directories as directories
 from imagefactory.domain.identity.selectors.providers import get_provider as get_provider
 from imagefactory.domain.identity.selectors.providers import installation_buttons as installation_buttons
+from imagefactory.domain.identity.selectors.providers import linkable as linkable
 from imagefactory.domain.identity.selectors.providers import links_of as links_of
 from imagefactory.domain.identity.selectors.providers import list_providers as list_providers
 from imagefactory.domain.identity.selectors.providers import people_known_to as people_known_to

@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from imagefactory.domain.identity import policies
 from imagefactory.domain.identity.errors import ProviderNotFound
-from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, ProviderRole, Tenant
+from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, ProviderRole, Tenant
 from imagefactory.domain.identity.states import ProviderKind
 from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor
@@ -201,6 +201,24 @@ def links_of(actor: Actor) -> list[LinkView]:
         )
         for i in found.order_by("provider__name")[:MOST]
     ]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class LinkChoice:
+    """A provider that a person may link to their account."""
+
+    id: uuid.UUID
+    name: str
+    tenant_name: str
+
+
+def linkable(actor: Actor) -> list[LinkChoice]:
+    """Return the enabled providers that the actor may link: of the installation, and of the tenants they belong to."""
+    mine = Membership.objects.filter(user_id=actor.person).values("tenant_id")
+    rows = IdentityProvider.objects.filter(Q(tenant=None) | Q(tenant_id__in=mine), enabled=True).select_related(
+        "tenant"
+    )
+    return [LinkChoice(r.id, r.name, r.tenant.name if r.tenant else "") for r in rows.order_by("name")[:MOST]]
 
 
 def requires_sso(actor: Actor) -> bool:

@@ -60,7 +60,11 @@ def check_required(user: User, tenant: Tenant | None, origin: Origin) -> None:
     Raises PermissionDenied (`sso_required`). Owners may always use their password: a broken provider must not lock all
     of them out.
     """
-    if tenant is None or not tenant.requires_sso or origin.provider_id is not None and origin.of_tenant in {None, tenant.id}:
+    if (
+        tenant is None
+        or not tenant.requires_sso
+        or (origin.provider_id is not None and origin.of_tenant in {None, tenant.id})
+    ):
         return
     if RoleBinding.objects.filter(user=user, tenant=tenant, role=Role.OWNER).exists():
         return

@@ -9,7 +9,9 @@ from imagefactory.domain.identity.services.assertions import Accepted as Accepte
 from imagefactory.domain.identity.services.assertions import Assertion as Assertion
 from imagefactory.domain.identity.services.assertions import accept_assertion as accept_assertion
 from imagefactory.domain.identity.services.assertions import check_own_password as check_own_password
+from imagefactory.domain.identity.services.assertions import is_confirmed as is_confirmed
 from imagefactory.domain.identity.services.assertions import link_identity as link_identity
+from imagefactory.domain.identity.services.assertions import record_refusal as record_refusal
 from imagefactory.domain.identity.services.assertions import spend as spend
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
 from imagefactory.domain.identity.services.keys import create_api_key as create_api_key

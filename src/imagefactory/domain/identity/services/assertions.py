@@ -79,12 +79,22 @@ def accept_assertion(
             emit(author, events.SignedIn(provider.tenant_id, user.id, f"{how}: {provider.name}"))
             return Accepted(user.id, link.id)
     except ProviderRefused as refused:
-        found = IdentityProvider.objects.filter(id=provider_id).first()
-        if found is not None:
-            with transaction.atomic():
-                told = (found.id, found.name, said.email[:254], refused.reason)
-                emit(actor, events.ProviderSignInRefused(found.tenant_id, *told))
+        record_refusal(actor, provider_id, refused.reason, email=said.email)
         raise
+
+
+def record_refusal(actor: Actor, provider_id: uuid.UUID, reason: str, detail: str = "", *, email: str = "") -> None:
+    """State that a sign-in through a provider was refused, for the record; in a transaction of its own."""
+    found = IdentityProvider.objects.filter(id=provider_id).first()
+    if found is not None:
+        with transaction.atomic():
+            told = (found.id, found.name, email[:254], f"{reason}: {detail}" if detail else reason)
+            emit(actor, events.ProviderSignInRefused(found.tenant_id, *told))
+
+
+def is_confirmed(identity_id: uuid.UUID) -> bool:
+    """Whether the person linked this identity themselves."""
+    return ExternalIdentity.objects.filter(id=identity_id, confirmed_at__isnull=False).exists()
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -94,9 +94,9 @@ def update_provider(actor: Actor, provider_id: uuid.UUID, form: ProviderForm, *,
         if if_version is not None and if_version != row.version:
             raise Conflict("Someone else changed this provider meanwhile. Look at the new values and try again.")
         before = _facts(row)
-        if settings.get("issuer") != row.configuration.get("issuer") or settings.get("entity_id") != row.configuration.get(
+        if settings.get("issuer") != row.configuration.get("issuer") or settings.get(
             "entity_id"
-        ):
+        ) != row.configuration.get("entity_id"):
             # Names of people are names within one issuer: another one may call someone else by the same.
             ExternalIdentity.objects.filter(provider=row).delete()
         row.name = _free_name(row.tenant_id, form.name, besides=row.id)
@@ -237,7 +237,9 @@ def _role_errors(roles: Sequence[RoleRow], tenant_id: uuid.UUID | None) -> list[
         if (row.role == Role.OWNER) != (row.project_id is None):
             return [f"Owner holds in the whole team and every other role in one project; correct the row of {where}."]
         if len(row.group) > 400 or (tenant_id is not None and row.tenant_id != tenant_id):
-            return [f"The row of {where} is not valid: a group's name has at most 400 characters, and its team is yours."]
+            return [
+                f"The row of {where} is not valid: a group's name has at most 400 characters, and its team is yours."
+            ]
         if not row.group and row.role == Role.OWNER:
             return ["Not everyone of a provider can be an owner; give that role to a group."]
     return []
@@ -285,7 +287,9 @@ def sessions_ended(provider_id: uuid.UUID, identity_ids: Sequence[uuid.UUID], ac
             apply_roles(actor, provider, row.user_id, None)
             emit(
                 actor,
-                events.IdentityUnlinked(provider.tenant_id, row.user_id, provider.id, provider.name, "left the directory"),
+                events.IdentityUnlinked(
+                    provider.tenant_id, row.user_id, provider.id, provider.name, "left the directory"
+                ),
             )
             ended += 1
     return ended

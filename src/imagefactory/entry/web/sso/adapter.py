@@ -43,7 +43,9 @@ def app_of(found: ProviderConnection) -> SocialApp:
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth has no types
     """The hooks of allauth's provider sign-in."""
 
-    def list_apps(self, request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[SocialApp]:
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
         """Return the one provider that an address names; there is no list for strangers to walk through."""
         for name in (provider, client_id):
             try:

@@ -12,7 +12,17 @@ from imagefactory.entry.http.failures import answer
 from imagefactory.entry.web.sso.flow import ORIGIN
 from imagefactory.kernel.errors import PermissionDenied
 
-_PAGES: Final = ("/sso/", "/help", "/static/", "/live", "/healthz", "/internal/", "/api/docs", "/me/appearance", "/me/keys")
+_PAGES: Final = (
+    "/sso/",
+    "/help",
+    "/static/",
+    "/live",
+    "/healthz",
+    "/internal/",
+    "/api/docs",
+    "/me/appearance",
+    "/me/keys",
+)
 _EXACT: Final = frozenset({"/login", "/logout", "/appearance", "/palette"})
 _API: Final = frozenset({"/api/v1/auth/me", "/api/v1/auth/logout", "/api/v1/openapi.json"})
 # Routes of the API that work within the tenant of the actor, which such a sign-in is bound to.

@@ -29,7 +29,9 @@ INVITED: Final = "sso_invited"  # the address that an invitation's link proved
 LINK_SECONDS = 600
 
 
-def finish(request: HttpRequest, found: ProviderConnection, said: Assertion, *, process: str, wanted: str) -> HttpResponse:
+def finish(
+    request: HttpRequest, found: ProviderConnection, said: Assertion, *, process: str, wanted: str
+) -> HttpResponse:
     """Return where the person goes now: linked, signed in, or to the page that says why not."""
     try:
         if process == "connect":
@@ -84,7 +86,9 @@ def note(request: HttpRequest, found: ProviderConnection, reason: str) -> None:
 
 
 _CANCELLED = "You cancelled the sign-in at the provider. Try again, or use another way."
-_FAILED = "The provider's answer could not be accepted: it is too old, was used before, or did not begin here. Sign in again."
+_FAILED = (
+    "The provider's answer could not be accepted: it is too old, was used before, or did not begin here. Sign in again."
+)
 
 
 def failed(request: HttpRequest, code: str, exception: Exception | None = None) -> HttpResponse:

@@ -72,7 +72,9 @@ class VerifiedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc] # allau
     def _check(self, claims: dict[str, Any], found: ProviderConnection) -> None:
         nonce = str((self.state or {}).get("nonce") or "")
         if not nonce or not hmac.compare_digest(str(claims["nonce"]), nonce):
-            raise ExchangeFailed("The provider's answer belongs to another sign-in than the one begun here. Sign in again.")
+            raise ExchangeFailed(
+                "The provider's answer belongs to another sign-in than the one begun here. Sign in again."
+            )
         audience = claims["aud"]
         if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") != found.configuration["client_id"]:
             raise ExchangeFailed("The provider's answer was made for another program. Ask whoever runs it.")

@@ -166,7 +166,11 @@ def _verified(auth: Any, found: ProviderConnection) -> str:
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     document = etree.fromstring(auth.get_last_response_xml().encode(), parser)
     assertions = document.findall(f".//{{{Constants.NS_SAML}}}Assertion")
-    if len(assertions) != 1 or assertions[0].getparent() is not document or assertions[0].get("ID") != auth.get_last_assertion_id():
+    if (
+        len(assertions) != 1
+        or assertions[0].getparent() is not document
+        or assertions[0].get("ID") != auth.get_last_assertion_id()
+    ):
         raise NotBelieved("it holds another assertion than the signed one")
     if assertions[0].find("ds:Signature", {"ds": Constants.NS_DS}) is None:
         raise NotBelieved("the assertion itself is not signed")
