@@ -91,12 +91,17 @@ def test_a_member_comes_in_through_their_teams_provider(world: World, party: Oid
     assert answer.status_code == 302, answer.content
     assert answer["Location"] == f"/t/{world.tenant_slug}/"
     assert at.browser.get(f"/t/{world.tenant_slug}/").status_code == 200
-    assert "oidc: Company login" in str(OutboxEvent.objects.get(type="member.signed_in", payload__user_id=str(world.users["member"])).payload)
+    assert "oidc: Company login" in str(
+        OutboxEvent.objects.get(type="member.signed_in", payload__user_id=str(world.users["member"])).payload
+    )
 
 
 def test_where_one_wanted_to_go_is_kept_and_other_sites_are_not(world: World, party: OidcProvider) -> None:
     at = door(world, party)
-    assert at.through(said(world, "member"), f"/t/{world.tenant_slug}/builds")["Location"] == f"/t/{world.tenant_slug}/builds"
+    assert (
+        at.through(said(world, "member"), f"/t/{world.tenant_slug}/builds")["Location"]
+        == f"/t/{world.tenant_slug}/builds"
+    )
     at.browser = Client()
     assert at.through(said(world, "member"), "https://evil.example/")["Location"] == f"/t/{world.tenant_slug}/"
 
@@ -124,7 +129,15 @@ def test_a_member_whom_the_team_vouches_for_is_shut_in_in_that_team(world: World
     assert at.through(said(world, "stranger")).status_code == 302
     browser = at.browser
     assert browser.get(f"/t/{world.tenant_slug}/").status_code == 200
-    for shut in (f"/t/{world.stranger_slug}/", "/me/profile", "/me/password", "/me/links", "/tenants/new", "/admin/", "/admin/sign-in"):
+    for shut in (
+        f"/t/{world.stranger_slug}/",
+        "/me/profile",
+        "/me/password",
+        "/me/links",
+        "/tenants/new",
+        "/admin/",
+        "/admin/sign-in",
+    ):
         assert browser.get(shut).status_code == 403, shut
     assert browser.get("/")["Location"] == f"/t/{world.tenant_slug}/"
     # Neither the names of the other teams nor their objects, through any door.
@@ -134,7 +147,10 @@ def test_a_member_whom_the_team_vouches_for_is_shut_in_in_that_team(world: World
     assert [t["slug"] for t in me["tenants"]] == [world.tenant_slug]
     assert me["tenant"] == world.tenant_slug
     assert browser.get("/api/v1/projects", headers={"X-Tenant-ID": world.stranger_slug}).status_code == 404
-    assert browser.post("/me/password", {"old_password": PASSWORD, "new_password": "another long one 5"}).status_code == 403
+    assert (
+        browser.post("/me/password", {"old_password": PASSWORD, "new_password": "another long one 5"}).status_code
+        == 403
+    )
     assert browser.post("/api/v1/tenants", "{}", content_type="application/json").status_code == 403
 
 
@@ -200,7 +216,9 @@ def test_people_are_made_only_in_domains_that_an_administrator_confirmed(world: 
     assert at.through(new).status_code == 302
     made = User.objects.get(email__iexact="new.one@example.com")
     assert not made.has_usable_password()
-    assert list(RoleBinding.objects.filter(user=made).values_list("role", "project_id")) == [("member", world.project.id)]
+    assert list(RoleBinding.objects.filter(user=made).values_list("role", "project_id")) == [
+        ("member", world.project.id)
+    ]
     at.browser = Client()
     assert at.through(new | {"groups": ["x"]}).status_code == 403, "another subject for the same person"
 

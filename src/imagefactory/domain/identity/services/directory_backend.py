@@ -6,6 +6,7 @@ place that joins search, bind and groups, and the lock holds its version.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from imagefactory.domain.identity.selectors.providers import ProviderConnection
 from imagefactory.domain.identity.services.assertions import Assertion
 
 CONNECT_SECONDS, ANSWER_SECONDS, MAX_ENTRIES = 5, 10, 500
+_BYTES = "bytes:"  # begins the subject of an attribute that is no text
 _GROUP_FILTERS = {
     "groupOfNames": "(objectClass=groupOfNames)",
     "groupOfUniqueNames": "(objectClass=groupOfUniqueNames)",
@@ -74,7 +76,12 @@ class DirectoryPerson(_LDAPUser):  # type: ignore[misc]
 
     @staticmethod
     def _connect_now(connection: Any) -> None:
-        connection.search_ext_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["1.1"], timeout=ANSWER_SECONDS)
+        try:
+            connection.search_ext_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["1.1"], timeout=ANSWER_SECONDS)
+        except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT):
+            raise
+        except ldap.LDAPError:
+            return  # connected, and it answers nobody who is not bound: that comes next
 
     def _search_for_user_dn(self) -> str | None:
         found = list(self.settings.USER_SEARCH.execute(self.connection, {"user": self._username}))
@@ -118,7 +125,23 @@ class DirectoryPerson(_LDAPUser):  # type: ignore[misc]
         values = (self.attrs or {}).get(attribute) or [None]
         value = values[0]
         # objectGUID of Active Directory is bytes.
-        return value.hex() if isinstance(value, bytes) else value
+        return f"{_BYTES}{value.hex()}" if isinstance(value, bytes) else value
+
+    def connect(self) -> None:
+        """Connect without binding; the certificate was checked then."""
+        self._get_connection()
+
+    def count(self, base: str, wanted: str) -> int:
+        """Return how many entries below `base` fit, at most MAX_ENTRIES."""
+        try:
+            found = self.connection.search_ext_s(base, ldap.SCOPE_SUBTREE, wanted, ["1.1"], sizelimit=MAX_ENTRIES)
+        except ldap.SIZELIMIT_EXCEEDED:
+            return MAX_ENTRIES
+        return sum(1 for dn, _ in found if dn is not None)
+
+    def count_groups(self) -> int:
+        """Return how many groups the settings find."""
+        return self.count(self.settings.GROUP_SEARCH.base_dn, self.settings.GROUP_SEARCH.filterstr)
 
     def close(self) -> None:
         """End the connection; safe to repeat."""
@@ -141,17 +164,23 @@ def person_in(
     `authority` is the path of a PEM file; an empty one means the authorities that this machine knows.
     """
     backend = DirectoryBackend()
-    backend.settings = _settings(provider, authority, by_subject=by_subject)
+    backend.settings = _settings(provider, name, authority, by_subject=by_subject)
     return DirectoryPerson(backend, name, provider, check_peer)
 
 
-def _settings(provider: ProviderConnection, authority: str, *, by_subject: bool) -> LDAPSettings:
+def _literal(subject: str) -> str:
+    """Return a subject as it stands in a filter: `%(user)s` for a text, which is escaped later; escaped bytes else."""
+    if not re.fullmatch(f"{_BYTES}(?:[0-9a-f]{{2}})+", subject):
+        return "%(user)s"
+    return "".join(f"\\{byte:02x}" for byte in bytes.fromhex(subject.removeprefix(_BYTES)))
+
+
+def _settings(provider: ProviderConnection, name: str, authority: str, *, by_subject: bool) -> LDAPSettings:
     asked = provider.configuration
     identifier = asked["id_attribute"]
     wanted = asked["user_filter"]
     if by_subject:
-        everyone = wanted.replace("%(user)s", "*")
-        wanted = f"(&({identifier}=%(user)s){everyone})"
+        wanted = f"(&({identifier}={_literal(name)}){wanted.replace('%(user)s', '*')})"
     attributes = ["*", identifier, asked["email_attribute"], asked["name_attribute"]]
     made = LDAPSettings("IMAGEFACTORY_UNUSED_LDAP_")
     made.SERVER_URI = asked["url"]

@@ -89,6 +89,11 @@ def _url_wrong(url: str, schemes: set[str]) -> bool:
     return bad or parts.scheme not in schemes or not parts.hostname or parts.username is not None
 
 
+def web_address_wrong(url: str) -> bool:
+    """Whether this is no address of a web server that may be asked: https, or http where the operator listed hosts."""
+    return _url_wrong(url, _web_schemes())
+
+
 def _web_schemes() -> set[str]:
     return {"https", "http"} if env.get().identity_hosts else {"https"}
 
