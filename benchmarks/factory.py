@@ -91,7 +91,11 @@ class Factory:
 
     def django(self) -> None:
         """Set Django up in this process, on the factory's own database and keys. Once in a process."""
-        os.environ |= {**self.settings, "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django"}
+        os.environ |= {
+            **self.settings,
+            "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django",
+            "IMAGEFACTORY_PROCESS": "command",
+        }
         import django
 
         django.setup()

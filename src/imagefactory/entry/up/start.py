@@ -188,8 +188,6 @@ def migrate(site: Site) -> None:
     # A lock that is not given within ten seconds is somebody's long transaction; waiting would stop everybody
     # else.
     environment["PGOPTIONS"] = "-c lock_timeout=10s"
-    if not site.settings.database_url:
-        environment["IMAGEFACTORY_DATABASE_URL"] = embedded.embedded_url(site.data, "owner")
     who: dict[str, Any] = {}
     if site.account is not None:
         who = {"user": site.account.uid, "group": site.account.gid, "extra_groups": []}
