@@ -51,7 +51,10 @@ class Servers:
     def start(self, name: str) -> None:
         # The addresses that a factory has: the worker sees all tenants, web is bound by their wall.
         role = {"worker": "system"}.get(name, "app")
-        environment = {**self._environment, "IMAGEFACTORY_TEST_DATABASE_URL": self._database_url.replace("//owner@", f"//{role}@")}
+        environment = {
+            **self._environment,
+            "IMAGEFACTORY_TEST_DATABASE_URL": self._database_url.replace("//owner@", f"//{role}@"),
+        }
         argv = processes.find(Site(env.get().model_copy(update={"web_workers": 1}), None), name).argv
         with (self.site.logs / f"{name}.log").open("ab") as out:
             self._running[name] = subprocess.Popen(

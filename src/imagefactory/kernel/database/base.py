@@ -28,9 +28,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._told = scope.NOBODY
         return made
 
-    def _in_scope(
-        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
-    ) -> Any:
+    def _in_scope(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if self._told != scope.wanted():
             self._tell(scope.wanted())
         return execute(sql, params, many, context)
@@ -47,8 +45,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> Any:
         self._told = None
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]  # not in the stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # not in the stubs
         self._told = None
