@@ -124,7 +124,7 @@ def connected(role: str) -> Iterator[None]:
     before = connection.settings_dict["USER"]
     connection.close()
     connection.settings_dict["USER"] = role
-    untold = mock.patch.object(DatabaseWrapper, "_tell", lambda *_: None)
+    untold = mock.patch.object(DatabaseWrapper, "_tell", return_value=None)
     try:
         with contextlib.nullcontext() if role == "app" else untold:
             yield
