@@ -10,10 +10,11 @@ from imagefactory.domain.notifications.models import Mail, Notice
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 
 ME = Recipient("Ada@Example.com", "Ada", uuid.UUID(int=1))
+EVENT = uuid.UUID(int=9)
 TEXT = Message("Build 7 failed", ["It stopped in stage build."], ("Open the build", "/t/a/p/b/builds/7"))
 
 
-def tell(message: Message = TEXT, *to: Recipient, event_id: uuid.UUID = uuid.UUID(int=9), kind: str = "builds.failed") -> None:
+def tell(message: Message = TEXT, *to: Recipient, event_id: uuid.UUID = EVENT, kind: str = "builds.failed") -> None:
     notify(event_id=event_id, kind=kind, tenant_id=None, to=to or (ME,), message=message)
 
 

@@ -159,6 +159,10 @@ class Settings(BaseSettings):
     mail_password_file: Path | None = Field(
         None, description="File that holds the password, in place of `mail_password`; read when a mail is sent."
     )
+    mail_ca_file: Path | None = Field(
+        None,
+        description="PEM file with the certificate authority of the mail server, trusted besides the system's own.",
+    )
     mail_from: str = Field(
         "",
         description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "

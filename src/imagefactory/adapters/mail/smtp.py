@@ -65,7 +65,7 @@ class SmtpMailer:
             raise _answered(*next(iter(refused.values())))
 
     def _connect(self) -> smtplib.SMTP:
-        port, context = self.port or PORTS[self.security], ssl.create_default_context(cafile=self.ca_file)
+        port, context = self.port or PORTS[self.security], self._context()
         if self.security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, port, timeout=self.timeout, context=context)
         else:
@@ -79,6 +79,15 @@ class SmtpMailer:
             server.close()
             raise
         return server
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self.ca_file is not None:
+            try:
+                context.load_verify_locations(self.ca_file)
+            except OSError:
+                raise MailUnavailable(f"The file {self.ca_file} holds no certificate that can be read.") from None
+        return context
 
     def _password(self) -> str:
         if self.password_file is None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from django.db import transaction
+from django.db.models import Q
+
+from imagefactory.domain.notifications import events, policies
+from imagefactory.domain.notifications.errors import NoticeNotFound
 from imagefactory.domain.notifications.message import MAX_NAME, Message, Recipient, is_address, one_line, tidy
 from imagefactory.domain.notifications.models import EmailOff, Mail, Notice
-from imagefactory.domain.notifications.selectors import mail_configured
-from imagefactory.domain.notifications.states import ALWAYS_MAILED, MailStatus, group_of
+from imagefactory.domain.notifications.selectors import email_groups, mail_configured, own_notices
+from imagefactory.domain.notifications.states import ALWAYS_MAILED, Group, MailStatus, group_of
 from imagefactory.kernel import live, queue, secrets
+from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
+from imagefactory.kernel.errors import ValidationFailed
+from imagefactory.kernel.outbox.emit import emit
 
 __all__ = ["Message", "Recipient", "notify"]
 SEND_JOB = "notifications.send"
@@ -114,3 +124,79 @@ def _who_wants_mail(kind: str, to: Sequence[Recipient]) -> list[Recipient]:
         ids = [r.user_id for r in to if r.user_id]
         off = set(EmailOff.objects.filter(user_id__in=ids, group=group).values_list("user_id", flat=True))
     return list({r.email.lower(): r for r in to if r.email and r.user_id not in off}.values())
+
+
+def mark_read(actor: Actor, tenants: Collection[uuid.UUID], ids: Sequence[uuid.UUID] | None = None) -> dt.datetime:
+    """Mark one's own notices as read, these or all, and return the moment; `mark_unread` with it brings just them back.
+
+    What is read already, or is not one's own, is left alone. Raises PermissionDenied for an actor that is no person's.
+    """
+    authorize(policies.may_use_own(actor))
+    moment = now()
+    with transaction.atomic():
+        rows = own_notices(actor, tenants).filter(read_at=None)
+        if ids is not None:
+            rows = rows.filter(id__in=ids)
+        if rows.update(read_at=moment):
+            tell_badges([actor.person])
+    return moment
+
+
+def mark_unread(
+    actor: Actor,
+    tenants: Collection[uuid.UUID],
+    *,
+    ids: Sequence[uuid.UUID] = (),
+    read_at: dt.datetime | None = None,
+) -> int:
+    """Mark one's own notices as unread: these, and those that were read at this moment. Returns how many.
+
+    Raises PermissionDenied for an actor that is no person's.
+    """
+    authorize(policies.may_use_own(actor))
+    chosen = Q(id__in=ids) if read_at is None else Q(id__in=ids) | Q(read_at=read_at)
+    with transaction.atomic():
+        count = own_notices(actor, tenants).filter(chosen).exclude(read_at=None).update(read_at=None)
+        if count:
+            tell_badges([actor.person])
+    return count
+
+
+def open_notice(actor: Actor, tenants: Collection[uuid.UUID], notice_id: uuid.UUID) -> str:
+    """Mark a notice as read and return the path that it leads to, which may be empty.
+
+    Raises NoticeNotFound, also for another person's, and PermissionDenied for an actor that is no person's.
+    """
+    authorize(policies.may_use_own(actor))
+    path = own_notices(actor, tenants).filter(id=notice_id).values_list("path", flat=True).first()
+    if path is None:
+        raise NoticeNotFound
+    mark_read(actor, tenants, [notice_id])
+    return path
+
+
+def set_email_groups(actor: Actor, wanted: Mapping[str, bool]) -> dict[str, bool]:
+    """Say which groups of messages one gets by e-mail too; groups that are not named stay. Returns all of them.
+
+    Raises ValidationFailed for an unknown group and for switching `security` off, PermissionDenied for a key.
+    """
+    authorize(policies.may_set_email(actor))
+    known = {str(g) for g in Group}
+    wrong = {name: [f"There is no group of messages {name[:40]}. There are {', '.join(sorted(known))}."]
+             for name in wanted if name not in known}  # fmt: skip
+    for group in ALWAYS_MAILED:
+        if wanted.get(group) is False:
+            wrong[str(group)] = [
+                "E-mails about the security of your account cannot be switched off: they tell you when someone else uses it."
+            ]
+    if wrong:
+        raise ValidationFailed(wrong)
+    with transaction.atomic():
+        before = email_groups(actor)
+        after = before | {name: bool(on) for name, on in wanted.items()}
+        if after != before:
+            off = [EmailOff(user_id=actor.person, group=g) for g, on in after.items() if not on]
+            EmailOff.objects.bulk_create(off, ignore_conflicts=True)
+            EmailOff.objects.filter(user_id=actor.person, group__in=[g for g, on in after.items() if on]).delete()
+            emit(actor, events.EmailGroupsSet(None, actor.person, before, after))
+    return after

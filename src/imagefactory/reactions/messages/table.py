@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
+from imagefactory.reactions.messages import builds
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
 
-COMPOSERS: Final[dict[str, Composer]] = {}
+COMPOSERS: Final[dict[str, Composer]] = {
+    "build.failed": builds.failed,
+}
