@@ -39,11 +39,13 @@ INSTALLED_APPS = [
     "imagefactory.domain.images.apps.ImagesConfig",
     "imagefactory.domain.builds.apps.BuildsConfig",
     "imagefactory.domain.audit.apps.AuditConfig",
+    "imagefactory.domain.notifications.apps.NotificationsConfig",
     "imagefactory.entry.web.apps.WebConfig",
     "imagefactory.entry.web.sso.apps.SsoConfig",
 ]
 
 MIDDLEWARE = [
+    "imagefactory.entry.http.scope.ScopeMiddleware",
     "imagefactory.entry.http.request_id.RequestIdMiddleware",
     "imagefactory.entry.http.privacy.NoStoreMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -79,7 +81,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "imagefactory.kernel.database",
         "NAME": _database.get("dbname", "imagefactory"),
         "USER": _database.get("user", ""),
         "PASSWORD": _database.get("password", ""),

@@ -28,12 +28,13 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
-from imagefactory.kernel import env
+from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
@@ -59,6 +60,7 @@ api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/notifications", notification_routes.router)
 
 
 @api.exception_handler(FactoryError)
@@ -164,6 +166,7 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     for tenant in identity.tenants_open_to(actor):
         with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
             candidate = actor_of(request, tenant.slug)
+            scope.enter(candidate.tenant)
             if builds.may_see(candidate, build_id):
                 return candidate
     raise NotFound("build")
@@ -208,13 +211,16 @@ class _Within:
         self._tenants = [] if named else [t.id for t in identity.tenants_open_to(actor)]
 
     def actors(self) -> Iterator[Actor]:
+        """Yield each with their tenant in scope."""
         if self._actor.tenant_id is not None:
+            scope.enter(self._actor.tenant)
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
                 with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
                     self._made[tenant_id] = actor_of(self._request, str(tenant_id))
             if tenant_id in self._made:
+                scope.enter(tenant_id)
                 yield self._made[tenant_id]
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
@@ -246,6 +252,7 @@ def registry_token(request: HttpRequest) -> JsonResponse:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
+        scope.enter(actor.tenant)
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise

@@ -36,5 +36,6 @@ from imagefactory.domain.identity.selectors.sign_in_origins import origin_of as 
 from imagefactory.domain.identity.selectors.tenants import TenantView as TenantView
 from imagefactory.domain.identity.selectors.tenants import last_tenant_slug as last_tenant_slug
 from imagefactory.domain.identity.selectors.tenants import tenant_slug as tenant_slug
+from imagefactory.domain.identity.selectors.tenants import tenant_with_slug as tenant_with_slug
 from imagefactory.domain.identity.selectors.tenants import tenants_of as tenants_of
 from imagefactory.domain.identity.selectors.tenants import tenants_open_to as tenants_open_to
