@@ -27,20 +27,31 @@ def _tokens(t: services.Tokens) -> dict[str, Any]:
     }
 
 
-@router.post("/signup", response={201: s.TokensOut}, auth=None, openapi_extra=needs("none"))
+@router.post("/signup", response={201: s.TokensOut, 202: s.NoticeOut}, auth=None, openapi_extra=needs("none"))
 def sign_up(request: HttpRequest, body: s.SignUpIn) -> Status[Any]:
-    """Create a person and their tenant, and sign them in."""
+    """Create a person and their tenant, and sign them in; 202 where the e-mail address has to be confirmed first."""
     who = anonymous(request)
     made = services.sign_up(who, **body.dict())
+    if made.pending:
+        return Status(202, {"message": "A link was sent to this e-mail address. Open it, then sign in."})
     return Status(201, _tokens(services.open_session(who, made.user_id)))
 
 
 @router.post("/login", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
 def login(request: HttpRequest, body: s.LoginIn) -> Any:
-    """Sign in with e-mail address and password."""
+    """Sign in with e-mail address and password.
+
+    An account with a second factor gets 401 `second_factor_required` and no tokens: send its code with `details.challenge` to
+    `POST /auth/login/verify` within 10 minutes.
+    """
     who = anonymous(request)
-    user_id = services.verify_password(who, email=body.email, password=body.password)
-    return _tokens(services.open_session(who, user_id))
+    return _tokens(services.sign_in_to_api(who, email=body.email, password=body.password))
+
+
+@router.post("/login/verify", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
+def verify(request: HttpRequest, body: s.VerifyIn) -> Any:
+    """Finish a sign-in whose password was right with the code of an authenticator app, or a recovery code."""
+    return _tokens(services.answer_challenge(anonymous(request), challenge=body.challenge, code=body.code))
 
 
 @router.post("/refresh", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
