@@ -11,7 +11,7 @@ from ninja import Router, Status
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.api import schemas as s
-from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.api.security import BearerOrSession, actor, needs
 from imagefactory.entry.http.actors import anonymous
 
 router = Router(tags=["auth"])
@@ -60,7 +60,7 @@ def refresh(request: HttpRequest, body: s.RefreshIn) -> Any:
     return _tokens(services.refresh_session(anonymous(request), body.refresh_token))
 
 
-@router.post("/logout", response={204: None}, openapi_extra=needs("signed in"))
+@router.post("/logout", response={204: None}, auth=BearerOrSession(unfinished=True), openapi_extra=needs("signed in"))
 def logout(request: HttpRequest) -> Status[None]:
     """End this API session; both of its tokens stop working at once."""
     token = request.headers.get("Authorization", "").partition(" ")[2].strip()

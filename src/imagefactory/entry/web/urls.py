@@ -24,6 +24,7 @@ from imagefactory.entry.web import (
     settings_views,
 )
 from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.signin import urls as signin_urls
 
 
 class DigestConverter(StringConverter):
@@ -55,6 +56,7 @@ PAGES: Final = (
     Page("login", account_views.sign_in, "login", OPEN),
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
+    *signin_urls.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
@@ -103,8 +105,5 @@ PAGES: Final = (
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )
 
-# Names that django-allauth asks for; each leads to the page of ours above that has the address.
-ALIASES: Final = (("login", "account_login"),)
-
 urlpatterns = [page.pattern() for page in PAGES]
-urlpatterns += [path(route, account_views.sign_in, name=name) for route, name in ALIASES]
+urlpatterns += [path(route, account_views.sign_in, name=name) for name, route in signin_urls.ALIASES.items()]

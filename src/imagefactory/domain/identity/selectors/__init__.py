@@ -8,6 +8,7 @@ from imagefactory.domain.identity.selectors.actors import require_tenant as requ
 from imagefactory.domain.identity.selectors.keys import KeyView as KeyView
 from imagefactory.domain.identity.selectors.keys import keys_of as keys_of
 from imagefactory.domain.identity.selectors.people import Person as Person
+from imagefactory.domain.identity.selectors.people import email_is_confirmed as email_is_confirmed
 from imagefactory.domain.identity.selectors.people import owners_of as owners_of
 from imagefactory.domain.identity.selectors.people import person as person
 from imagefactory.domain.identity.selectors.people import person_by_email as person_by_email
@@ -15,6 +16,7 @@ from imagefactory.domain.identity.selectors.people import time_zones as time_zon
 from imagefactory.domain.identity.selectors.people import user_with_email as user_with_email
 from imagefactory.domain.identity.selectors.proofs import letter as letter
 from imagefactory.domain.identity.selectors.proofs import link_works as link_works
+from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
 from imagefactory.domain.identity.selectors.second_factors import has_second_factor as has_second_factor
 from imagefactory.domain.identity.selectors.second_factors import is_fresh as is_fresh
 from imagefactory.domain.identity.selectors.second_factors import second_factors as second_factors

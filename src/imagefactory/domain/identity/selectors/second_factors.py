@@ -52,7 +52,12 @@ def _factor(row: Authenticator) -> Factor:
 
 def second_factors(actor: Actor) -> Factors:
     """Return the actor's own second factors."""
-    rows = list(Authenticator.objects.filter(user_id=actor.person).order_by("created_at", "pk"))
+    return factors_of(actor.person)
+
+
+def factors_of(user_id: uuid.UUID) -> Factors:
+    """Return the second factors of someone who is signing in."""
+    rows = list(Authenticator.objects.filter(user_id=user_id).order_by("created_at", "pk"))
     apps = [_factor(r) for r in rows if r.type == Authenticator.Type.TOTP]
     keys = [_factor(r) for r in rows if r.type == Authenticator.Type.WEBAUTHN]
     codes = [r for r in rows if r.type == Authenticator.Type.RECOVERY_CODES]

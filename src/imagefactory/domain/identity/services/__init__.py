@@ -26,8 +26,8 @@ from imagefactory.domain.identity.services.members import set_project_role as se
 from imagefactory.domain.identity.services.second_factors import AppSetup as AppSetup
 from imagefactory.domain.identity.services.second_factors import add_key as add_key
 from imagefactory.domain.identity.services.second_factors import begin_app as begin_app
+from imagefactory.domain.identity.services.second_factors import check_key_name as check_key_name
 from imagefactory.domain.identity.services.second_factors import confirm_app as confirm_app
-from imagefactory.domain.identity.services.second_factors import key_errors as key_errors
 from imagefactory.domain.identity.services.second_factors import new_recovery_codes as new_recovery_codes
 from imagefactory.domain.identity.services.second_factors import record_key_used as record_key_used
 from imagefactory.domain.identity.services.second_factors import remove_factor as remove_factor
@@ -41,6 +41,7 @@ from imagefactory.domain.identity.services.sessions import close_session as clos
 from imagefactory.domain.identity.services.sessions import open_session as open_session
 from imagefactory.domain.identity.services.sessions import refresh_session as refresh_session
 from imagefactory.domain.identity.services.sign_in import answer_challenge as answer_challenge
+from imagefactory.domain.identity.services.sign_in import refuse_security_key as refuse_security_key
 from imagefactory.domain.identity.services.sign_in import sign_in_to_api as sign_in_to_api
 from imagefactory.domain.identity.services.sign_in import verify_password as verify_password
 from imagefactory.domain.identity.services.sign_in import verify_second_factor as verify_second_factor

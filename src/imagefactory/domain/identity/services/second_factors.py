@@ -100,14 +100,19 @@ def key_errors(actor: Actor, name: str) -> dict[str, list[str]]:
     return {}
 
 
+def check_key_name(actor: Actor, name: str) -> None:
+    """Return when one more security key may have this name. Raises ValidationFailed."""
+    if wrong := key_errors(actor, name):
+        raise ValidationFailed(wrong)
+
+
 def add_key(actor: Actor, *, name: str, credential: Mapping[str, Any]) -> list[str]:
     """Add a security key or passkey whose answer was verified just now; returns as `confirm_app`.
 
     Raises ValidationFailed, Conflict when this very key is there already.
     """
     authorize(policies.may_act_as_person(actor))
-    if wrong := key_errors(actor, name):
-        raise ValidationFailed(wrong)
+    check_key_name(actor, name)
     with transaction.atomic():
         user = User.objects.select_for_update().get(id=actor.person)
         taken = Authenticator.objects.filter(

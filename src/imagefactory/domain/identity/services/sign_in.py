@@ -123,3 +123,9 @@ def _challenged(challenge: str) -> User:
     if user is None or given["hash"] != _fingerprint(user):
         raise ChallengeOver
     return user
+
+
+def refuse_security_key(actor: Actor, user_id: uuid.UUID) -> None:
+    """Write down that a security key's answer was wrong."""
+    user = User.objects.filter(id=user_id).first()
+    refused(actor, user, user.email if user else "", how="webauthn", reason="wrong_key")

@@ -16,7 +16,7 @@ from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import Login
 from allauth.account.stages import LoginStageController
 from allauth.mfa.stages import AuthenticateStage
-from django.contrib.auth import get_user_model, login, logout
+from django.contrib.auth import get_user_model, login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 
 from imagefactory.domain.identity import services
@@ -96,6 +96,16 @@ def open_session(request: HttpRequest, user: Any) -> None:
     made = services.open_browser_session(anonymous(request), uuid.UUID(str(user.pk)), how=how)
     clear_authentication_records(request)
     request.session[SIGN_IN] = str(made)
+
+
+def rotate(request: HttpRequest) -> None:
+    """Give the session a new key: what protects the account has changed, and a copy of the old key ends."""
+    request.session.cycle_key()
+
+
+def keep_after_new_password(request: HttpRequest) -> None:
+    """Keep this browser signed in, under a new key, when its person has changed the password."""
+    update_session_auth_hash(request, get_user_model().objects.get(pk=str(request.user.pk)))
 
 
 def leave(request: HttpRequest) -> None:
