@@ -23,6 +23,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
+from imagefactory.domain.identity.errors import SecondFactorRequired
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
@@ -30,7 +31,7 @@ from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
-from imagefactory.entry.api import reference
+from imagefactory.entry.api import reference, sign_ins
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
@@ -56,6 +57,7 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 api.add_router("/auth", auth_routes.router)
+api.add_router("/auth", sign_ins.router)
 api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
@@ -164,7 +166,7 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     if actor.tenant_id is not None or actor.user_id is None:
         return actor
     for tenant in identity.tenants_open_to(actor):
-        with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
+        with contextlib.suppress(PermissionDenied, SecondFactorRequired):  # a team that wants another sign-in
             candidate = actor_of(request, tenant.slug)
             scope.enter(candidate.tenant)
             if builds.may_see(candidate, build_id):
@@ -217,7 +219,7 @@ class _Within:
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
-                with contextlib.suppress(PermissionDenied):  # a team that wants another way to sign in
+                with contextlib.suppress(PermissionDenied, SecondFactorRequired):  # shut to this sign-in
                     self._made[tenant_id] = actor_of(self._request, str(tenant_id))
             if tenant_id in self._made:
                 scope.enter(tenant_id)

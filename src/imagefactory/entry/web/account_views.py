@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,7 +12,8 @@ from imagefactory.domain.identity import selectors, services
 from imagefactory.entry.http.actors import actor_of, anonymous
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.redirects import own_address
-from imagefactory.entry.web.signin import door
+from imagefactory.entry.web.signin import door, providers, webauthn
+from imagefactory.entry.web.signin.mail_views import PENDING
 from imagefactory.kernel import env
 from imagefactory.kernel.errors import RateLimited, Unauthorized, ValidationFailed
 
@@ -32,7 +32,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             status = 429 if isinstance(error, RateLimited) else 422
     elif request.user.is_authenticated:
         return redirect(wanted)
-    page = {"form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open"}
+    page = {
+        "form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open", "mail": env.get().has_mail,
+        "passkeys": not webauthn.obstacle(), "providers": providers.buttons(request, wanted),
+    }  # fmt: skip
     return render(request, "login.html", page, status=status)
 
 
@@ -44,6 +47,10 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         given = dict(form.values) | {"time_zone": form.value("time_zone") or "UTC"}
         try:
             made = services.sign_up(anonymous(request), password=request.POST.get("password", ""), **given)
+            if made.pending:
+                # The same whether there was an account with this address: only its owner is told, by mail.
+                request.session[PENDING] = {"user": str(made.user_id), "email": given["email"].strip()}
+                return redirect("/login/confirm")
             return door.enter(request, made.user_id, how="password", wanted=f"/t/{made.tenant_slug}/")
         except ValidationFailed as error:
             fields = (*names[:2], "password", *names[2:])
@@ -57,7 +64,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    logout(request)
+    door.leave(request)
     return redirect("/login")
 
 

@@ -25,6 +25,7 @@ from imagefactory.entry.web import (
     settings_views,
 )
 from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.signin import urls as signin_urls
 from imagefactory.entry.web.sso import views as sso_views
 
 
@@ -57,6 +58,7 @@ PAGES: Final = (
     Page("login", account_views.sign_in, "login", OPEN),
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
+    *signin_urls.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
@@ -111,9 +113,6 @@ PAGES: Final = (
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )
 
-# Names that django-allauth asks for; each leads to the page of ours above that has the address.
-ALIASES: Final = (("login", "account_login"),)
-
 # Sign-in through identity providers: open to everyone, for nobody is signed in yet.
 SSO_PAGES: Final = (
     Page("login/find", sso_views.find, "sso-find", OPEN),
@@ -129,4 +128,4 @@ SSO_PAGES: Final = (
 )
 
 urlpatterns = [page.pattern() for page in (*PAGES, *SSO_PAGES)]
-urlpatterns += [path(route, account_views.sign_in, name=name) for route, name in ALIASES]
+urlpatterns += [path(route, account_views.sign_in, name=name) for name, route in signin_urls.ALIASES.items()]

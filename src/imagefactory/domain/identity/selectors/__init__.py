@@ -8,11 +8,14 @@ from imagefactory.domain.identity.selectors.actors import require_tenant as requ
 from imagefactory.domain.identity.selectors.keys import KeyView as KeyView
 from imagefactory.domain.identity.selectors.keys import keys_of as keys_of
 from imagefactory.domain.identity.selectors.people import Person as Person
+from imagefactory.domain.identity.selectors.people import email_is_confirmed as email_is_confirmed
 from imagefactory.domain.identity.selectors.people import owners_of as owners_of
 from imagefactory.domain.identity.selectors.people import person as person
 from imagefactory.domain.identity.selectors.people import person_by_email as person_by_email
 from imagefactory.domain.identity.selectors.people import time_zones as time_zones
 from imagefactory.domain.identity.selectors.people import user_with_email as user_with_email
+from imagefactory.domain.identity.selectors.proofs import letter as letter
+from imagefactory.domain.identity.selectors.proofs import link_works as link_works
 from imagefactory.domain.identity.selectors.providers import LinkView as LinkView
 from imagefactory.domain.identity.selectors.providers import ProviderButton as ProviderButton
 from imagefactory.domain.identity.selectors.providers import ProviderConnection as ProviderConnection
@@ -30,6 +33,15 @@ from imagefactory.domain.identity.selectors.providers import list_providers as l
 from imagefactory.domain.identity.selectors.providers import people_known_to as people_known_to
 from imagefactory.domain.identity.selectors.providers import requires_sso as requires_sso
 from imagefactory.domain.identity.selectors.providers import waiting_domains as waiting_domains
+from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
+from imagefactory.domain.identity.selectors.second_factors import has_second_factor as has_second_factor
+from imagefactory.domain.identity.selectors.second_factors import is_fresh as is_fresh
+from imagefactory.domain.identity.selectors.second_factors import second_factors as second_factors
+from imagefactory.domain.identity.selectors.second_factors import (
+    tenants_that_want_a_factor as tenants_that_want_a_factor,
+)
+from imagefactory.domain.identity.selectors.sessions import sessions_of as sessions_of
+from imagefactory.domain.identity.selectors.sessions import sign_in_history as sign_in_history
 from imagefactory.domain.identity.selectors.sign_in_origins import PASSWORD as PASSWORD
 from imagefactory.domain.identity.selectors.sign_in_origins import Origin as Origin
 from imagefactory.domain.identity.selectors.sign_in_origins import origin_of as origin_of

@@ -9,7 +9,7 @@ import uuid
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.models import ExternalIdentity, RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import Role
-from imagefactory.kernel.errors import PermissionDenied, Unauthorized
+from imagefactory.kernel.errors import Unauthorized
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Origin:
 
 
 PASSWORD = Origin()
+UNASKED = Origin()  # nobody signed in: work that goes on for someone
 
 
 def origin_of(identity_id: uuid.UUID, user_id: uuid.UUID, opened_at: dt.datetime) -> Origin:
@@ -54,22 +55,11 @@ def tenant_for(user: User, wanted: str | None, origin: Origin) -> str | None:
     return str(origin.bound_to)
 
 
-def check_required(user: User, tenant: Tenant | None, origin: Origin) -> None:
-    """Return when this sign-in is good enough for the tenant.
+def satisfies(user: User, tenant: Tenant, origin: Origin) -> bool:
+    """Whether this sign-in is good enough for the tenant.
 
-    Raises PermissionDenied (`sso_required`). Owners may always use their password: a broken provider must not lock all
-    of them out.
+    Owners may always use their password: a broken provider must not lock all of them out.
     """
-    if (
-        tenant is None
-        or not tenant.requires_sso
-        or (origin.provider_id is not None and origin.of_tenant in {None, tenant.id})
-    ):
-        return
-    if RoleBinding.objects.filter(user=user, tenant=tenant, role=Role.OWNER).exists():
-        return
-    raise PermissionDenied(
-        f"The team {tenant.name} wants its members to sign in through its own provider. Sign out, and sign in at "
-        f"/login?tenant={tenant.slug}.",
-        code="sso_required",
-    )
+    if not tenant.requires_sso or (origin.provider_id is not None and origin.of_tenant in {None, tenant.id}):
+        return True
+    return RoleBinding.objects.filter(user=user, tenant=tenant, role=Role.OWNER).exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.services.account import as_person as as_person
 from imagefactory.domain.identity.services.account import change_password as change_password
+from imagefactory.domain.identity.services.account import prove_again as prove_again
 from imagefactory.domain.identity.services.account import remember_tenant as remember_tenant
 from imagefactory.domain.identity.services.account import update_profile as update_profile
 from imagefactory.domain.identity.services.assertions import Accepted as Accepted
@@ -13,7 +15,18 @@ from imagefactory.domain.identity.services.assertions import is_confirmed as is_
 from imagefactory.domain.identity.services.assertions import link_identity as link_identity
 from imagefactory.domain.identity.services.assertions import record_refusal as record_refusal
 from imagefactory.domain.identity.services.assertions import spend as spend
+from imagefactory.domain.identity.services.browser_sessions import adopt_browser_session as adopt_browser_session
+from imagefactory.domain.identity.services.browser_sessions import close_browser_session as close_browser_session
+from imagefactory.domain.identity.services.browser_sessions import open_browser_session as open_browser_session
+from imagefactory.domain.identity.services.browser_sessions import use_browser_session as use_browser_session
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
+from imagefactory.domain.identity.services.email_proofs import ask_confirmation as ask_confirmation
+from imagefactory.domain.identity.services.email_proofs import ask_reset as ask_reset
+from imagefactory.domain.identity.services.email_proofs import change_email as change_email
+from imagefactory.domain.identity.services.email_proofs import confirm_email as confirm_email
+from imagefactory.domain.identity.services.email_proofs import confirm_email_by_code as confirm_email_by_code
+from imagefactory.domain.identity.services.email_proofs import confirm_new_email as confirm_new_email
+from imagefactory.domain.identity.services.email_proofs import reset_password as reset_password
 from imagefactory.domain.identity.services.keys import create_api_key as create_api_key
 from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
@@ -27,11 +40,32 @@ from imagefactory.domain.identity.services.providers import require_sso as requi
 from imagefactory.domain.identity.services.providers import sessions_ended as sessions_ended
 from imagefactory.domain.identity.services.providers import unlink as unlink
 from imagefactory.domain.identity.services.providers import update_provider as update_provider
+from imagefactory.domain.identity.services.second_factors import AppSetup as AppSetup
+from imagefactory.domain.identity.services.second_factors import add_key as add_key
+from imagefactory.domain.identity.services.second_factors import begin_app as begin_app
+from imagefactory.domain.identity.services.second_factors import check_key_name as check_key_name
+from imagefactory.domain.identity.services.second_factors import confirm_app as confirm_app
+from imagefactory.domain.identity.services.second_factors import new_recovery_codes as new_recovery_codes
+from imagefactory.domain.identity.services.second_factors import record_key_used as record_key_used
+from imagefactory.domain.identity.services.second_factors import remove_factor as remove_factor
+from imagefactory.domain.identity.services.second_factors import rename_key as rename_key
+from imagefactory.domain.identity.services.second_factors import resume_app as resume_app
+from imagefactory.domain.identity.services.session_ends import end_all_of as end_all_of
+from imagefactory.domain.identity.services.session_ends import end_other_sessions as end_other_sessions
+from imagefactory.domain.identity.services.session_ends import end_session as end_session
 from imagefactory.domain.identity.services.sessions import Tokens as Tokens
 from imagefactory.domain.identity.services.sessions import close_session as close_session
 from imagefactory.domain.identity.services.sessions import open_session as open_session
 from imagefactory.domain.identity.services.sessions import refresh_session as refresh_session
+from imagefactory.domain.identity.services.sign_in import answer_challenge as answer_challenge
+from imagefactory.domain.identity.services.sign_in import refuse_security_key as refuse_security_key
+from imagefactory.domain.identity.services.sign_in import sign_in_to_api as sign_in_to_api
 from imagefactory.domain.identity.services.sign_in import verify_password as verify_password
+from imagefactory.domain.identity.services.sign_in import verify_second_factor as verify_second_factor
+from imagefactory.domain.identity.services.sign_in_admin import force_password_change as force_password_change
+from imagefactory.domain.identity.services.sign_in_admin import remove_second_factors as remove_second_factors
+from imagefactory.domain.identity.services.sign_in_admin import require_second_factor as require_second_factor
+from imagefactory.domain.identity.services.sign_in_admin import unlock_sign_in as unlock_sign_in
 from imagefactory.domain.identity.services.sign_up import SignedUp as SignedUp
 from imagefactory.domain.identity.services.sign_up import create_tenant as create_tenant
 from imagefactory.domain.identity.services.sign_up import sign_up as sign_up

@@ -57,9 +57,7 @@ _SENTENCES = {
 }
 
 
-def accept_assertion(
-    actor: Actor, provider_id: uuid.UUID, said: Assertion, *, how: str, proven_address: str = ""
-) -> Accepted:
+def accept_assertion(actor: Actor, provider_id: uuid.UUID, said: Assertion, *, proven_address: str = "") -> Accepted:
     """Return whom the assertion lets in; links, people and roles are made as the provider's settings say.
 
     `proven_address` is an address that this browser proved by the link of a mail (an invitation): for it alone an account
@@ -76,7 +74,6 @@ def accept_assertion(
             if said.groups is not None or provider.creates_people:
                 apply_roles(author, provider, user.id, said.groups or ())
             ExternalIdentity.objects.filter(id=link.id).update(last_sign_in_at=now(), ended_at=None)
-            emit(author, events.SignedIn(provider.tenant_id, user.id, f"{how}: {provider.name}"))
             return Accepted(user.id, link.id)
     except ProviderRefused as refused:
         record_refusal(actor, provider_id, refused.reason, email=said.email)

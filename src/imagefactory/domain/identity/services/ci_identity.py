@@ -71,9 +71,7 @@ def verified_ci_identity(actor: Actor, token: str, tenant: str) -> CiIdentity:
 
 def _rules(tenant: str, issuer: str) -> list[CiTrust]:
     which = Tenant.objects.filter(slug=tenant[:64]) if not _is_uuid(tenant) else Tenant.objects.filter(id=tenant)
-    found = CiTrust.objects.filter(
-        tenant__in=which.filter(state=TenantState.ACTIVE), issuer=issuer, enabled=True
-    )
+    found = CiTrust.objects.filter(tenant__in=which.filter(state=TenantState.ACTIVE), issuer=issuer, enabled=True)
     return list(found.order_by("name"))
 
 

@@ -88,7 +88,9 @@ def delete_ci_trust(actor: Actor, trust_id: uuid.UUID) -> None:
         row = CiTrust.objects.filter(id=trust_id, tenant_id=tenant_id).first()
         if row is None:
             raise CiTrustNotFound
-        emit(actor, events.CiTrustChanged(tenant_id, row.id, row.name, {"issuer": row.issuer, "claims": row.claims}, {}))
+        emit(
+            actor, events.CiTrustChanged(tenant_id, row.id, row.name, {"issuer": row.issuer, "claims": row.claims}, {})
+        )
         row.delete()
 
 

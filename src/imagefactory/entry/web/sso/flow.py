@@ -7,7 +7,6 @@ import uuid
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -37,19 +36,19 @@ def finish(
         if process == "connect":
             return _link(request, found, said)
         accepted = services.accept_assertion(
-            anonymous(request), found.id, said, how=found.kind, proven_address=str(request.session.get(INVITED, ""))
+            anonymous(request), found.id, said, proven_address=str(request.session.get(INVITED, ""))
         )
     except (ProviderRefused, RateLimited) as error:
         return refused(request, error)
     if request.user.is_authenticated:
-        logout(request)
+        door.leave(request)
     fallback = f"/t/{found.tenant_slug}/" if found.tenant_slug else "/"
     origin = {
         "identity": str(accepted.identity_id), "provider": str(found.id), "opened": now().isoformat(),
         "bound": found.tenant_slug if found.tenant_id and not services.is_confirmed(accepted.identity_id) else "",
     }  # fmt: skip
     return door.enter(
-        request, accepted.user_id, how=found.kind, wanted=own_address(wanted, fallback) if wanted else fallback,
+        request, accepted.user_id, how=f"{found.kind}: {found.name}"[:70], wanted=own_address(wanted, fallback) if wanted else fallback,
         origin=origin,
     )  # fmt: skip
 
