@@ -159,7 +159,8 @@ def test_an_account_that_its_owner_linked_opens_as_a_whole(world: World, party: 
     at.browser.force_login(User.objects.get(id=world.users["member"]))
     add = f"/me/links/add/{at.provider_id}"
     assert at.browser.post(add, {"password": "wrong"}).status_code == 422
-    sent = at.browser.post(add, {"password": PASSWORD})
+    assert at.browser.post(add, {"password": PASSWORD}).status_code == 200
+    sent = at.browser.get(f"/sso/{at.provider_id}/start?link=1")
     claims = said(world, "member", email="other@elsewhere.test", email_verified=False)
     back = urlsplit(party.sign_in(sent["Location"], claims))
     assert at.browser.get(f"{back.path}?{back.query}")["Location"] == "/me/links"
@@ -175,7 +176,8 @@ def test_an_account_that_its_owner_linked_opens_as_a_whole(world: World, party: 
 def test_a_link_is_made_only_where_it_was_confirmed(world: World, party: OidcProvider) -> None:
     at = door(world, party)
     at.browser.force_login(User.objects.get(id=world.users["member"]))
-    sent = at.browser.post(f"/me/links/add/{at.provider_id}", {"password": PASSWORD})["Location"]
+    at.browser.post(f"/me/links/add/{at.provider_id}", {"password": PASSWORD})
+    sent = at.browser.get(f"/sso/{at.provider_id}/start?link=1")["Location"]
     session = at.browser.session
     session["sso_link"] = {"provider": str(at.provider_id), "at": 0}
     session.save()

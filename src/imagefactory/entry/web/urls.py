@@ -25,8 +25,9 @@ from imagefactory.entry.web import (
     settings_views,
 )
 from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
 from imagefactory.entry.web.signin import urls as signin_urls
-from imagefactory.entry.web.sso import views as sso_views
+from imagefactory.entry.web.sso import pages as sso
 
 
 class DigestConverter(StringConverter):
@@ -59,6 +60,8 @@ PAGES: Final = (
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
     *signin_urls.PAGES,
+    *sso.PAGES,
+    *sign_in_settings.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
@@ -113,19 +116,5 @@ PAGES: Final = (
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )
 
-# Sign-in through identity providers: open to everyone, for nobody is signed in yet.
-SSO_PAGES: Final = (
-    Page("login/find", sso_views.find, "sso-find", OPEN),
-    Page("sso/<uuid:provider_id>/start", sso_views.start, "sso-start", OPEN),
-    Page("sso/<uuid:provider_id>/directory", sso_views.directory, "sso-directory", OPEN),
-    Page("sso/<uuid:provider_id>/callback", sso_views.callback, "sso-callback", OPEN),
-    Page("sso/<uuid:provider_id>/acs", sso_views.acs, "sso-acs", OPEN),
-    Page("sso/<uuid:provider_id>/acs/finish", sso_views.acs_finish, "sso-acs-finish", OPEN),
-    Page("sso/<uuid:provider_id>/metadata", sso_views.metadata, "sso-metadata", OPEN),
-    Page("me/links", sso_views.links, "me-links", SIGNED_IN),
-    Page("me/links/add/<uuid:provider_id>", sso_views.link, "me-link", SIGNED_IN),
-    Page("me/links/<uuid:identity_id>/remove", sso_views.unlink, "me-unlink", SIGNED_IN),
-)
-
-urlpatterns = [page.pattern() for page in (*PAGES, *SSO_PAGES)]
+urlpatterns = [page.pattern() for page in PAGES]
 urlpatterns += [path(route, account_views.sign_in, name=name) for name, route in signin_urls.ALIASES.items()]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from imagefactory.domain.identity.selectors.actors import actor_for_token as actor_for_token
 from imagefactory.domain.identity.selectors.actors import actor_for_user as actor_for_user
 from imagefactory.domain.identity.selectors.actors import require_tenant as require_tenant
+from imagefactory.domain.identity.selectors.ci_trust import CiTrustView as CiTrustView
+from imagefactory.domain.identity.selectors.ci_trust import get_ci_trust as get_ci_trust
+from imagefactory.domain.identity.selectors.ci_trust import list_ci_trust as list_ci_trust
 from imagefactory.domain.identity.selectors.keys import KeyView as KeyView
 from imagefactory.domain.identity.selectors.keys import keys_of as keys_of
 from imagefactory.domain.identity.selectors.people import Person as Person
@@ -32,6 +35,7 @@ from imagefactory.domain.identity.selectors.providers import links_of as links_o
 from imagefactory.domain.identity.selectors.providers import list_providers as list_providers
 from imagefactory.domain.identity.selectors.providers import people_known_to as people_known_to
 from imagefactory.domain.identity.selectors.providers import requires_sso as requires_sso
+from imagefactory.domain.identity.selectors.providers import tenant_named as tenant_named
 from imagefactory.domain.identity.selectors.providers import waiting_domains as waiting_domains
 from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
 from imagefactory.domain.identity.selectors.second_factors import has_second_factor as has_second_factor

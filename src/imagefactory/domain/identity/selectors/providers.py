@@ -132,6 +132,12 @@ def _view(row: IdentityProvider, people: int = 0, roles: Sequence[RoleRow] = ())
     )  # fmt: skip
 
 
+def tenant_named(actor: Actor, slug: str) -> uuid.UUID | None:
+    """Return the tenant with this slug, for administrators who name it in an installation's provider."""
+    authorize(policies.may_read_installation_providers(actor))
+    return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
+
+
 def waiting_domains(actor: Actor) -> list[tuple[ProviderView, str]]:
     """Return the tenants' providers whose domains nobody confirmed yet, with the tenant's name; for administrators."""
     authorize(policies.may_read_installation_providers(actor))

@@ -20,6 +20,12 @@ from imagefactory.domain.identity.services.browser_sessions import close_browser
 from imagefactory.domain.identity.services.browser_sessions import open_browser_session as open_browser_session
 from imagefactory.domain.identity.services.browser_sessions import use_browser_session as use_browser_session
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
+from imagefactory.domain.identity.services.ci_identity import CiIdentity as CiIdentity
+from imagefactory.domain.identity.services.ci_identity import verified_ci_identity as verified_ci_identity
+from imagefactory.domain.identity.services.ci_trust import CiTrustForm as CiTrustForm
+from imagefactory.domain.identity.services.ci_trust import create_ci_trust as create_ci_trust
+from imagefactory.domain.identity.services.ci_trust import delete_ci_trust as delete_ci_trust
+from imagefactory.domain.identity.services.ci_trust import update_ci_trust as update_ci_trust
 from imagefactory.domain.identity.services.email_proofs import ask_confirmation as ask_confirmation
 from imagefactory.domain.identity.services.email_proofs import ask_reset as ask_reset
 from imagefactory.domain.identity.services.email_proofs import change_email as change_email
@@ -31,6 +37,8 @@ from imagefactory.domain.identity.services.keys import create_api_key as create_
 from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
 from imagefactory.domain.identity.services.members import set_project_role as set_project_role
+from imagefactory.domain.identity.services.provider_checks import Check as Check
+from imagefactory.domain.identity.services.provider_checks import check_provider as check_provider
 from imagefactory.domain.identity.services.providers import ProviderForm as ProviderForm
 from imagefactory.domain.identity.services.providers import confirm_domains as confirm_domains
 from imagefactory.domain.identity.services.providers import create_provider as create_provider

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -54,6 +55,8 @@ class BoundSignInMiddleware:
 
 def _bound_to(request: HttpRequest) -> str:
     kept = request.session.get(ORIGIN)
+    if SESSION_KEY not in request.session:
+        return ""  # on the way in: a second factor may still be asked for
     return str(kept.get("bound") or "") if isinstance(kept, dict) else ""
 
 

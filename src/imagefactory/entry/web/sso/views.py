@@ -33,8 +33,8 @@ from imagefactory.kernel.throttle.check import count_attempt, origin
 
 @require_GET
 def start(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
-    """Go to the provider; a directory has its form here instead."""
-    return _begin(request, selectors.connection(provider_id), "login")
+    """Go to the provider; a directory has its form here instead. `link`: to link it, as confirmed just before."""
+    return _begin(request, selectors.connection(provider_id), "connect" if request.GET.get("link") else "login")
 
 
 def _begin(request: HttpRequest, found: ProviderConnection, process: str) -> HttpResponse:
@@ -140,7 +140,8 @@ def link(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
         try:
             if services.check_own_password(actor, request.POST.get("password", "")):
                 flow.remember_link(request, provider_id)
-                return _begin(request, selectors.connection(provider_id), "connect")
+                # A page between, with a link: a form may not lead to another site (form-action of our policy).
+                return show.page(request, "me_link_go.html", {"choice": choice, "section": "links", "form": form})
             form, status = Form({}, {"password": ["This is not your present password."]}), 422
         except RateLimited as error:
             form, status = Form({}, {"password": [error.message]}), 429
