@@ -16,7 +16,7 @@ PAGES: Final = (
     Page(f"{_T}/sign-in", views.providers, "team-sign-in", OWNER),
     Page(f"{_T}/sign-in/new/<slug:kind>", views.new, "team-sign-in-new", OWNER),
     Page(f"{_T}/sign-in/<uuid:provider_id>", views.provider, "team-sign-in-provider", OWNER),
-    Page(f"{_T}/sign-in/<uuid:provider_id>/test", views.test, "team-sign-in-test", OWNER),
+    Page(f"{_T}/sign-in/<uuid:provider_id>/test", views.try_out, "team-sign-in-test", OWNER),
     Page(f"{_T}/sign-in/<uuid:provider_id>/delete", views.delete, "team-sign-in-delete", OWNER),
     Page(f"{_T}/ci", ci_views.rules, "team-ci", OWNER),
     Page(f"{_T}/ci/new", ci_views.new, "team-ci-new", OWNER),
@@ -25,7 +25,7 @@ PAGES: Final = (
     Page(_A, views.providers, "admin-sign-in", SEE),
     Page(f"{_A}/new/<slug:kind>", views.new, "admin-sign-in-new", CHANGE),
     Page(f"{_A}/<uuid:provider_id>", views.provider, "admin-sign-in-provider", SEE, CHANGE),
-    Page(f"{_A}/<uuid:provider_id>/test", views.test, "admin-sign-in-test", SEE),
+    Page(f"{_A}/<uuid:provider_id>/test", views.try_out, "admin-sign-in-test", SEE),
     Page(f"{_A}/<uuid:provider_id>/delete", views.delete, "admin-sign-in-delete", CHANGE),
     Page(f"{_A}/<uuid:provider_id>/confirm", views.confirm, "admin-sign-in-confirm", CHANGE),
 )

@@ -170,7 +170,7 @@ def _addresses(kind: str, found: ProviderView | None) -> list[tuple[str, str]]:
 
 
 @require_POST
-def test(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = None) -> HttpResponse:
+def try_out(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = None) -> HttpResponse:
     """Try a provider and show each step with its result."""
     actor, tenant_id, base = _place(request, tenant)
     found = _found(actor, tenant_id, provider_id)
