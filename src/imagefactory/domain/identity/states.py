@@ -44,3 +44,11 @@ TENANT_STOPS: dict[str, tuple[str, str]] = {
         "An owner of the team can stop the deletion.",
     ),
 }
+
+
+class KeyKind(enum.StrEnum):
+    """Whom a key acts for: its owner, a service account, or one run of a CI system."""
+
+    PERSONAL = "personal"
+    SERVICE = "service"
+    CI = "ci"

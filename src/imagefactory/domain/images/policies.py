@@ -18,7 +18,7 @@ def registry_actions(actor: Actor, tenant: str, project_id: uuid.UUID | None) ->
     if actor.kind is ActorKind.SYSTEM:
         return frozenset({"pull", "push", "delete"})
     if tenant == LIBRARY:
-        return frozenset({"pull"}) if actor.user_id else frozenset()
+        return frozenset({"pull"}) if actor.subject_id else frozenset()
     if tenant != actor.tenant_slug or project_id is None:
         return frozenset()
     actions = set()

@@ -70,7 +70,7 @@ def me(request: HttpRequest) -> Any:
     if a.key_id is not None:
         tenants = [t for t in tenants if t.id == a.tenant_id]
     return {
-        "id": a.user_id,
+        "id": a.subject_id,
         "name": a.name,
         "email": a.email,
         "kind": a.kind,

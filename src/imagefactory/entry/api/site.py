@@ -23,6 +23,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
+from imagefactory.domain.identity.errors import AddressNotAllowed
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
@@ -151,8 +152,8 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
 
 
 def _person(actor: Actor) -> str:
-    """Return the topic under which news of the asking person's rights go out; a key has its maker's."""
-    return f"user:{actor.person}"
+    """Return the topic under which news of the asking person's rights go out; a key has its maker's or its service account's."""
+    return f"user:{actor.subject_id}"
 
 
 def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
@@ -161,10 +162,18 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     if actor.tenant_id is not None or actor.user_id is None:
         return actor
     for tenant in identity.tenants_of(actor.user_id):
-        candidate = identity.actor_for_user(actor.user_id, tenant.slug)
-        if builds.may_see(candidate, build_id):
+        candidate = _in_tenant(actor, tenant.slug)
+        if candidate is not None and builds.may_see(candidate, build_id):
             return candidate
     raise NotFound("build")
+
+
+def _in_tenant(actor: Actor, tenant: str) -> Actor | None:
+    """Return a person as an actor in one of their tenants; None where it takes no requests from their address."""
+    try:
+        return identity.actor_for_user(actor.person, tenant, address=actor.address)
+    except AddressNotAllowed:
+        return None
 
 
 def _topics(request: HttpRequest, asked: str) -> list[str]:
@@ -200,7 +209,7 @@ class _Within:
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
-        self._made: dict[uuid.UUID, Actor] = {actor.tenant_id: actor} if actor.tenant_id else {}
+        self._made: dict[uuid.UUID, Actor | None] = {actor.tenant_id: actor} if actor.tenant_id else {}
         named = actor.tenant_id is not None or actor.user_id is None
         self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
 
@@ -209,8 +218,9 @@ class _Within:
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
-                self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
-            yield self._made[tenant_id]
+                self._made[tenant_id] = _in_tenant(self._actor, str(tenant_id))
+            if (made := self._made[tenant_id]) is not None:
+                yield made
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
         actor = next((a for a in self.actors() if a.tenant_id == tenant_id), None)

@@ -23,6 +23,11 @@ def client_address(request: HttpRequest) -> str:
     return remote[:64]
 
 
+def known_address(request: HttpRequest) -> str:
+    """Return the client's address for a decision about it: one that nobody told is `unknown`, and on no list."""
+    return client_address(request) or "unknown"
+
+
 def anonymous(request: HttpRequest) -> Actor:
     """Return the actor of someone who has not said who they are; for sign-in and sign-up."""
     return Actor(
@@ -36,7 +41,7 @@ def anonymous(request: HttpRequest) -> Actor:
 def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
     """Return who is asking, in the tenant that the address, the header or the key names.
 
-    Raises Unauthorized, TokenExpired, TenantNotFound.
+    Raises Unauthorized, TokenExpired, TenantNotFound, AddressNotAllowed.
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
@@ -44,7 +49,7 @@ def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
     wanted = tenant or request.headers.get("X-Tenant-ID") or None
     if wanted and len(wanted) > 64:
         raise InvalidRequest("X-Tenant-ID is the slug or id of a tenant, at most 64 characters.")
-    request_id, address = getattr(request, "request_id", ""), client_address(request)
+    request_id, address = getattr(request, "request_id", ""), known_address(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not token:

@@ -11,7 +11,7 @@ from imagefactory.domain.identity.selectors.tenants import tenant_of
 from imagefactory.domain.identity.states import TokenKind
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now
-from imagefactory.kernel.errors import TenantRequired, TokenExpired, Unauthorized
+from imagefactory.kernel.errors import TokenExpired, Unauthorized
 from imagefactory.kernel.ids import digest
 
 
@@ -31,24 +31,34 @@ def actor_for_token(token: str, tenant: str | None = None, *, request_id: str = 
 
     Raises Unauthorized for anything else (a refresh token too), TokenExpired when its time is over.
     """
-    kind, _, rest = token.partition("_")
+    kind = token.partition("_")[0]
     if kind == TokenKind.API_KEY:
-        return actor_for_key(rest, tenant, request_id, address)
+        return actor_for_key(token, tenant, request_id, address)
     if kind != TokenKind.ACCESS:
         raise Unauthorized("This is not an access token or an API key. Sign in, or make a key in your account.")
-    session = AuthSession.objects.filter(access_hash=digest(token), revoked_at=None).select_related("user").first()
+    session = _session(access_hash=digest(token))
+    return actor_from(session.user, tenant_of(session.user, tenant), request_id=request_id, address=address)
+
+
+def session_of_token(token: str) -> uuid.UUID | None:
+    """Return which sign-in an access token belongs to, for tokens that are given for it; None for any other token."""
+    found = AuthSession.objects.filter(access_hash=digest(token)).values_list("id", flat=True).first()
+    return uuid.UUID(str(found)) if found else None
+
+
+def actor_for_session(session_id: uuid.UUID, tenant: str | None = None, *, address: str = "") -> Actor:
+    """Return the actor of a sign-in through the API whose access token was shown before, when it still works.
+
+    Raises Unauthorized, TokenExpired, TenantNotFound, AddressNotAllowed.
+    """
+    session = _session(id=session_id)
+    return actor_from(session.user, tenant_of(session.user, tenant), request_id="", address=address)
+
+
+def _session(**which: object) -> AuthSession:
+    session = AuthSession.objects.filter(revoked_at=None, **which).select_related("user").first()
     if session is None or not session.user.is_active:
         raise Unauthorized("This token is not valid, or was signed out. Sign in again.")
     if session.access_expires_at <= now():
         raise TokenExpired("This access token has expired. Get a new one with the refresh token.")
-    return actor_from(session.user, tenant_of(session.user, tenant), request_id=request_id, address=address)
-
-
-def require_tenant(actor: Actor) -> uuid.UUID:
-    """Return the actor's tenant.
-
-    Raises TenantRequired when none was named and it cannot be derived.
-    """
-    if actor.tenant_id is None:
-        raise TenantRequired("Say which tenant this is for: set the header X-Tenant-ID to its slug or id.")
-    return actor.tenant_id
+    return session

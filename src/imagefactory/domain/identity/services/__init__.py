@@ -6,10 +6,27 @@ from imagefactory.domain.identity.services.account import change_password as cha
 from imagefactory.domain.identity.services.account import remember_tenant as remember_tenant
 from imagefactory.domain.identity.services.account import update_profile as update_profile
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
+from imagefactory.domain.identity.services.ip_lists import clear_ip_list as clear_ip_list
+from imagefactory.domain.identity.services.ip_lists import note_of as note_of
+from imagefactory.domain.identity.services.ip_lists import parse_lines as parse_lines
+from imagefactory.domain.identity.services.ip_lists import set_ip_list as set_ip_list
+from imagefactory.domain.identity.services.key_warnings import warn_of_expiring_keys as warn_of_expiring_keys
+from imagefactory.domain.identity.services.keys import create_account_key as create_account_key
 from imagefactory.domain.identity.services.keys import create_api_key as create_api_key
+from imagefactory.domain.identity.services.keys import mint_ci_key as mint_ci_key
 from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
+from imagefactory.domain.identity.services.keys import rotate_key as rotate_key
+from imagefactory.domain.identity.services.keys import set_key_policy as set_key_policy
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
 from imagefactory.domain.identity.services.members import set_project_role as set_project_role
+from imagefactory.domain.identity.services.service_accounts import AccountFields as AccountFields
+from imagefactory.domain.identity.services.service_accounts import create_service_account as create_service_account
+from imagefactory.domain.identity.services.service_accounts import delete_service_account as delete_service_account
+from imagefactory.domain.identity.services.service_accounts import switch_service_account as switch_service_account
+from imagefactory.domain.identity.services.service_accounts import (
+    take_over_service_account as take_over_service_account,
+)
+from imagefactory.domain.identity.services.service_accounts import update_service_account as update_service_account
 from imagefactory.domain.identity.services.sessions import Tokens as Tokens
 from imagefactory.domain.identity.services.sessions import close_session as close_session
 from imagefactory.domain.identity.services.sessions import open_session as open_session
