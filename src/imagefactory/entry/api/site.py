@@ -33,7 +33,7 @@ from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
-from imagefactory.entry.http.actors import actor_of, client_address
+from imagefactory.entry.http.actors import actor_of, client_address, known_address
 from imagefactory.entry.http.failures import database_away, envelope
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -252,11 +252,13 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     if grant is not None:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
-        actor = identity.actor_for_token(password[:400], address=client_address(request))
+        actor = identity.actor_for_token(password[:400], address=known_address(request))
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
-    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+    holder = f"key:{actor.key_id}" if actor.key_id else f"session:{identity.session_of_token(password[:400])}"
+    subject = f"{actor.tenant_slug}/{actor.email or actor.subject_id}"
+    return JsonResponse(issue(subject, scopes, lambda path: registry_access(actor, path), holder))
 
 
 def openapi_text() -> str:

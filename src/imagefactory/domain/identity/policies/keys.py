@@ -80,4 +80,6 @@ def may_mint_ci_key(actor: Actor) -> Verdict:
     """Only the exchange itself, which has verified who runs: no person, and no key for another key."""
     if actor.kind is ActorKind.SYSTEM or (actor.user_id is None and actor.key_id is None):
         return True
-    return Refusal("keys:mint", "A CI token is given for the identity of a CI run only.", "Send its OIDC token instead.")
+    return Refusal(
+        "keys:mint", "A CI token is given for the identity of a CI run only.", "Send its OIDC token instead."
+    )

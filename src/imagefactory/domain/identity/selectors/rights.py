@@ -24,7 +24,6 @@ class Rights:
         kept = frozenset(permissions)
         return Rights(self.everywhere & kept, {p: held & kept for p, held in self.by_project.items()}, self.role)
 
-
     def within(self, projects: Iterable[uuid.UUID] | None) -> Rights:
         """Return what is left of these rights in `projects` alone; None leaves them as they are."""
         if projects is None:

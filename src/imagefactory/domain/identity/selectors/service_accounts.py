@@ -48,7 +48,9 @@ def _rows(actor: Actor) -> QuerySet[ServiceAccount]:
         mine = actor.projects_with(Permission.TEAM_MANAGE) or frozenset()
         rows = rows.filter(project_ids__contained_by=list(mine))
     here = Membership.objects.filter(tenant_id=actor.tenant, user_id=OuterRef("keeper_id"))
-    used = ApiKey.objects.filter(service_account_id=OuterRef("id"), last_used_at__isnull=False).order_by("-last_used_at")
+    used = ApiKey.objects.filter(service_account_id=OuterRef("id"), last_used_at__isnull=False).order_by(
+        "-last_used_at"
+    )
     live = ApiKey.objects.filter(service_account_id=OuterRef("id"), revoked_at=None, expires_at__gt=now())
     counted = live.order_by().values("service_account_id").annotate(count=Count("id"))
     return rows.annotate(

@@ -51,7 +51,9 @@ def set_ip_list(
     with transaction.atomic():
         found = _locked(tenant_id)
         if if_version is not None and if_version != (found.version if found else 0):
-            raise Conflict("Someone changed the list since you opened it. Reload the page to see it, and change it again.")
+            raise Conflict(
+                "Someone changed the list since you opened it. Reload the page to see it, and change it again."
+            )
         _write(actor, tenant_id, found, wanted, for_sessions=for_sessions)
 
 

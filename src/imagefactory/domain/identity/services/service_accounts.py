@@ -56,7 +56,9 @@ def create_service_account(actor: Actor, fields: AccountFields) -> ServiceAccoun
     authorize(policies.may_manage_account(actor, fields.project_ids))
     _check(actor, fields)
     if ServiceAccount.objects.filter(tenant_id=tenant_id, deleted_at=None).count() >= MAX_ACCOUNTS:
-        raise ValidationFailed({"name": [f"This team has {MAX_ACCOUNTS} service accounts. Delete one that is not used."]})
+        raise ValidationFailed(
+            {"name": [f"This team has {MAX_ACCOUNTS} service accounts. Delete one that is not used."]}
+        )
     try:
         with transaction.atomic():
             made = ServiceAccount.objects.create(
@@ -182,7 +184,9 @@ def _rights_errors(actor: Actor, fields: AccountFields) -> list[str]:
 
 
 def _taken(name: str) -> ValidationFailed:
-    return ValidationFailed({"name": [f"There is a service account called {name.strip()} already. Choose another name."]})
+    return ValidationFailed(
+        {"name": [f"There is a service account called {name.strip()} already. Choose another name."]}
+    )
 
 
 def _told(account: ServiceAccount) -> dict[str, Any]:
