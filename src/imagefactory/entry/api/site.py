@@ -35,7 +35,7 @@ from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address, known_address
 from imagefactory.entry.http.failures import database_away, envelope
-from imagefactory.kernel import env
+from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
@@ -165,7 +165,10 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
         return actor
     for tenant in identity.tenants_of(actor.user_id):
         candidate = _in_tenant(actor, tenant.slug)
-        if candidate is not None and builds.may_see(candidate, build_id):
+        if candidate is None:
+            continue
+        scope.enter(candidate.tenant)
+        if builds.may_see(candidate, build_id):
             return candidate
     raise NotFound("build")
 
@@ -216,12 +219,15 @@ class _Within:
         self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
 
     def actors(self) -> Iterator[Actor]:
+        """Yield each with their tenant in scope."""
         if self._actor.tenant_id is not None:
+            scope.enter(self._actor.tenant)
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
                 self._made[tenant_id] = _in_tenant(self._actor, str(tenant_id))
             if (made := self._made[tenant_id]) is not None:
+                scope.enter(tenant_id)
                 yield made
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
@@ -253,6 +259,7 @@ def registry_token(request: HttpRequest) -> JsonResponse:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
         actor = identity.actor_for_token(password[:400], address=known_address(request))
+        scope.enter(actor.tenant)
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise

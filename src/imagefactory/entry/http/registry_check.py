@@ -20,7 +20,7 @@ from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.images.selectors import may_read, may_write
 from imagefactory.entry.http.actors import known_address
 from imagefactory.entry.http.registry import issuer
-from imagefactory.kernel import env
+from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import Refusal
 from imagefactory.kernel.errors import FactoryError, TenantRequired, Unauthorized
@@ -60,6 +60,7 @@ def registry_check(request: HttpRequest) -> HttpResponse:
         return _unauthorized(needs, error.message)
     except FactoryError as error:
         return _answer(403, "DENIED", error.message)
+    scope.enter(actor.tenant)
     return _decide(actor, needs)
 
 

@@ -103,9 +103,9 @@ PAGES: Final = (
     Page(f"{_B}/log", log_views.full_log, "build-log", VIEW_BUILD),
     Page(f"{_B}/log/raw", log_views.raw_log, "build-log-raw", READ_LOG),
     Page(f"{_B}/log/download", log_views.download_log, "build-log-download", READ_LOG),
-    Page(f"{_B}/log/lines", log_views.log_lines, "build-log-lines", READ_LOG),
-    Page(f"{_B}/log/outline", log_views.log_outline, "build-log-outline", READ_LOG),
-    Page(f"{_B}/log/search", log_views.log_search, "build-log-search", READ_LOG),
+    Page(f"{_B}/log/lines", log_views.log_lines, "build-log-lines", VIEW_BUILD),
+    Page(f"{_B}/log/outline", log_views.log_outline, "build-log-outline", VIEW_BUILD),
+    Page(f"{_B}/log/search", log_views.log_search, "build-log-search", VIEW_BUILD),
     Page(f"{_B}/cancel", build_views.cancel, "build-cancel", CANCEL),
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )

@@ -32,4 +32,5 @@ from imagefactory.domain.identity.selectors.tenants import TenantView as TenantV
 from imagefactory.domain.identity.selectors.tenants import last_tenant_slug as last_tenant_slug
 from imagefactory.domain.identity.selectors.tenants import require_tenant as require_tenant
 from imagefactory.domain.identity.selectors.tenants import tenant_slug as tenant_slug
+from imagefactory.domain.identity.selectors.tenants import tenant_with_slug as tenant_with_slug
 from imagefactory.domain.identity.selectors.tenants import tenants_of as tenants_of
