@@ -79,8 +79,10 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
         tags=["latest"], origin={"kind": "build", "number": str(running.number)},
     )  # fmt: skip
     builds = {"ended": ended, "running": Build.objects.get(id=running.id), "draft": Build.objects.get(id=draft.id)}
+    fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+    account = people.create_service_account(world.actor("owner"), fields)
     names = {
-        "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
+        "account_id": str(account.id), "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
         "name": world.project.slug, "digest": full, "credential_id": str(credential), "upload_id": str(upload.id),
     }  # fmt: skip
     return Everything(world, names, builds, other.id)

@@ -10,8 +10,10 @@ UNWALLED = {
     "builds_buildtext": "LIKE is not leakproof, so a policy takes the search its trigram index; it is read only as "
     "`id in (...)` below builds, which stand behind the wall (docs/decisions/0010)",
     "identity_apikey": "says which tenant a caller works in, so it is read before there is a scope",
+    "identity_iplist": "says from where one may come; read with the tenant, before there is a scope",
     "identity_membership": "says in which tenants a person is, on every page; read by person, across tenants",
     "identity_rolebinding": "says what a person may do, and their role in each of their tenants; read by person",
+    "identity_serviceaccount": "says whom a key acts for, so it is read before there is a scope",
     "notifications_mail": "written by the reactions and sent by the worker, which are `system`; no door reads it",
     "notifications_notice": "of one person, in whichever team; every page reads and counts them by person",
     "outbox_outboxevent": "written by services of every scope, read by the relay alone, which is `system`",

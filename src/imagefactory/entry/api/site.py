@@ -29,9 +29,10 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import keys as key_routes
+from imagefactory.entry.api import networks, reference, service_accounts
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
-from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address, known_address
 from imagefactory.entry.http.failures import database_away, envelope
@@ -56,7 +57,11 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 api.add_router("/auth", auth_routes.router)
-api.add_router("/api-keys", auth_routes.keys)
+api.add_router("/api-keys", key_routes.router)
+api.add_router("/service-accounts", service_accounts.router)
+api.add_router("/tenants/current/key-policy", key_routes.policy)
+api.add_router("/tenants/current/network", networks.router)
+api.add_router("/admin/tenants", networks.admin)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)

@@ -8,6 +8,8 @@ import imagefactory.kernel.ids
 from django.conf import settings
 from django.db import migrations, models
 
+from imagefactory.kernel.wall import TenantWall
+
 
 class Migration(migrations.Migration):
 
@@ -124,4 +126,5 @@ class Migration(migrations.Migration):
             model_name='serviceaccount',
             constraint=models.UniqueConstraint(models.F('tenant'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='identity_service_account_once'),
         ),
+        TenantWall('identity_keypolicy'),
     ]

@@ -165,8 +165,11 @@ def rotate_key(actor: Actor, key_id: uuid.UUID, *, overlap_hours: int) -> tuple[
         life = max(1, round((old.expires_at - old.created_at) / dt.timedelta(days=1)))
         text, end = new_key(), min(old.expires_at, now() + dt.timedelta(hours=overlap_hours))
         # One that is replaced at once is revoked, so that its holder is told so.
-        ended = {"expires_at": end} if overlap_hours else {"revoked_at": now()}
-        ApiKey.objects.filter(id=old.id).update(**ended)
+        if overlap_hours:
+            old.expires_at = end
+        else:
+            old.revoked_at = now()
+        old.save(update_fields=["expires_at", "revoked_at", "updated_at"])
         key = ApiKey.objects.create(
             tenant_id=tenant_id, kind=old.kind, user_id=old.user_id, service_account_id=old.service_account_id,
             name=old.name, note=old.note, prefix=text.prefix, secret_hash=text.hashed, scopes=old.scopes,
