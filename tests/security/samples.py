@@ -6,6 +6,7 @@ A value may be a function of the place and the actor; `{name}` in text is filled
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,14 @@ def _login(place: Everything, actor: Actor) -> Any:
 
 def _refresh(place: Everything, actor: Actor) -> Any:
     return {"refresh_token": people.open_session(actor, place.world.users["owner"]).refresh}
+
+
+def _account(place: Everything, actor: Actor) -> Any:
+    """Return a service account for a project whose team the actor manages, if there is one."""
+    mine, asked = actor.projects_with("team:manage"), uuid.UUID(place.names["project_id"])
+    project = asked if not mine or asked in mine else min(mine)
+    role = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
+    return role | {"where": "some", "projects": str(project)}
 
 
 # Every API route that takes a body.
@@ -69,13 +78,7 @@ FORMS: dict[str, dict[str, str] | Made] = {
     "me-keys": {"name": "laptop", "days": "30"},
     "me-key-rotate": {"overlap_hours": "1"},
     "me-key-revoke": {},
-    "service-account-new": {
-        "name": "deployer",
-        "contact_email": "team@example.com",
-        "role": "member",
-        "where": "some",
-        "projects": "{project_id}",
-    },
+    "service-account-new": _account,
     "service-account": {"name": "pipeline", "days": "30"},
     "service-account-edit": {
         "name": "deployer",

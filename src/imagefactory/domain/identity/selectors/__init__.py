@@ -26,6 +26,7 @@ from imagefactory.domain.identity.selectors.people import person_by_email as per
 from imagefactory.domain.identity.selectors.people import time_zones as time_zones
 from imagefactory.domain.identity.selectors.people import user_with_email as user_with_email
 from imagefactory.domain.identity.selectors.service_accounts import ServiceAccountView as ServiceAccountView
+from imagefactory.domain.identity.selectors.service_accounts import account_contact as account_contact
 from imagefactory.domain.identity.selectors.service_accounts import service_account as service_account
 from imagefactory.domain.identity.selectors.service_accounts import service_accounts as service_accounts
 from imagefactory.domain.identity.selectors.tenants import TenantView as TenantView

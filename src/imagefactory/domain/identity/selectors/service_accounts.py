@@ -89,3 +89,17 @@ def _view(a: ServiceAccount) -> ServiceAccountView:
         a.keeper.name if a.keeper else "", not extra["keeper_is_here"], a.disabled_at is not None,
         extra["live_keys"] or 0, extra["used_at"], a.created_at, a.made_by_name,
     )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class AccountContact:
+    """Whom to write to about a service account."""
+
+    name: str
+    email: str
+
+
+def account_contact(account_id: uuid.UUID) -> AccountContact | None:
+    """Return whom to write to about a service account that was not deleted; for messages of the system."""
+    found = ServiceAccount.objects.filter(id=account_id, deleted_at=None).first()
+    return AccountContact(found.name, found.contact_email) if found else None
