@@ -6,6 +6,7 @@ A value may be a function of the place and the actor; `{name}` in text is filled
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +30,26 @@ def _refresh(place: Everything, actor: Actor) -> Any:
     return {"refresh_token": people.open_session(actor, place.world.users["owner"]).refresh}
 
 
+def _account(place: Everything, actor: Actor) -> Any:
+    """Return a service account for a project whose team the actor manages, if there is one."""
+    mine, asked = actor.projects_with("team:manage"), uuid.UUID(place.names["project_id"])
+    project = asked if not mine or asked in mine else min(mine)
+    role = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
+    return role | {"where": "some", "projects": str(project)}
+
+
 # Every API route that takes a body.
 BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/auth/signup"): NEW,
     ("POST", "/auth/login"): _login,
     ("POST", "/auth/refresh"): _refresh,
     ("POST", "/api-keys"): {"name": "another"},
+    ("POST", "/api-keys/{key_id}/rotate"): {"overlap_hours": 1},
+    ("POST", "/service-accounts"): {"name": "deployer", "contact_email": "team@example.com", "role": "member"},
+    ("PATCH", "/service-accounts/{account_id}"): {"description": "Deploys"},
+    ("POST", "/service-accounts/{account_id}/keys"): {"name": "pipeline"},
+    ("PUT", "/tenants/current/key-policy"): {"days_max": 30},
+    ("PUT", "/tenants/current/network"): {"networks": [{"cidr": "127.0.0.0/8"}]},
     ("POST", "/notifications/read"): {"all": True},
     ("POST", "/notifications/unread"): {"ids": ["{notice_id}"]},
     ("PATCH", "/notifications/settings"): {"email": {"builds": False}},
@@ -61,7 +76,24 @@ FORMS: dict[str, dict[str, str] | Made] = {
     "me": {"name": "New Name", "time_zone": "UTC"},
     "me-password": {"old_password": PASSWORD, "new_password": "quite another one 7"},
     "me-keys": {"name": "laptop", "days": "30"},
+    "me-key-rotate": {"overlap_hours": "1"},
     "me-key-revoke": {},
+    "service-account-new": _account,
+    "service-account": {"name": "pipeline", "days": "30"},
+    "service-account-edit": {
+        "name": "deployer",
+        "contact_email": "team@example.com",
+        "role": "viewer",
+        "where": "some",
+        "projects": "{project_id}",
+    },
+    "service-account-switch": {"on": "0"},
+    "service-account-delete": {},
+    "service-account-key-rotate": {"overlap_hours": "1"},
+    "service-account-key-revoke": {},
+    "tenant-keys": {"days_max": "100"},
+    "tenant-key-revoke": {},
+    "tenant-network": {"networks": "127.0.0.0/8 here", "version": "0"},
     "me-notifications": {"email": "builds"},
     "notifications-read": {"all": "1"},
     "notifications-unread": {"ids": "{notice_id}"},

@@ -156,3 +156,20 @@ class LinkOver(InvalidRequest):
         super().__init__(
             "This link has expired, was used already, or was replaced by a newer one. Ask for another one."
         )
+
+
+class ServiceAccountNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("service account")
+
+
+class AddressNotAllowed(PermissionDenied):
+    """The tenant lets nobody in from this address."""
+
+    def __init__(self, address: str, tenant: str) -> None:
+        super().__init__(
+            f"Team {tenant} takes no requests from the address {address}. Use a network on its list, or ask an owner of "
+            "the team to add this address under Settings, Network.",
+            code="address_not_allowed",
+            address=address,
+        )

@@ -67,3 +67,11 @@ class ProviderKind(enum.StrEnum):
     OIDC = "oidc"
     SAML = "saml"
     LDAP = "ldap"
+
+
+class KeyKind(enum.StrEnum):
+    """Whom a key acts for: its owner, a service account, or one run of a CI system."""
+
+    PERSONAL = "personal"
+    SERVICE = "service"
+    CI = "ci"

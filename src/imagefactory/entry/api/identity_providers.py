@@ -18,11 +18,13 @@ from imagefactory.domain.identity.services import CiTrustForm, ProviderForm
 from imagefactory.entry.api.idempotency import once
 from imagefactory.entry.api.schemas import In, Text
 from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.http.actors import anonymous
 from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.kernel.actor import Actor
 
 router = Router(tags=["identity-providers"])
 trust = Router(tags=["ci-trust"])
+exchange = Router(tags=["auth"])
 # Owners only, and in person: `policies.may_manage_providers`.
 MANAGE = needs("team:manage")
 
@@ -114,6 +116,17 @@ class CiTrustOut(Schema):
     permissions: Sequence[str]
     minutes: int
     last_used_at: dt.datetime | None
+
+
+class CiTokenIn(In):
+    token: Text = Field(max_length=20_000)
+    tenant: Text = Field(max_length=64, description="Slug or id.")
+
+
+class CiKeyOut(Schema):
+    key: str
+    expires_at: dt.datetime
+    rule: str
 
 
 class MadeOut(Schema):
@@ -239,3 +252,10 @@ def delete_ci_trust(request: HttpRequest, trust_id: uuid.UUID) -> Status[None]:
     """Delete a rule; its jobs get no more keys."""
     services.delete_ci_trust(actor(request), trust_id)
     return Status(204, None)
+
+
+@exchange.post("/ci-token", response={201: CiKeyOut}, auth=None, openapi_extra=needs("none"))
+def exchange_ci_token(request: HttpRequest, body: CiTokenIn) -> Status[Any]:
+    """Exchange the token that a CI system signed for one of its jobs, once, for a key that lives for minutes."""
+    key = services.exchange_ci_token(anonymous(request), body.token, body.tenant)
+    return Status(201, {"key": key.text, "expires_at": key.expires_at, "rule": key.rule_name})

@@ -34,6 +34,8 @@ _API_COMMANDS = (
     ("builds", "build"),
     ("images", "image"),
     ("keys", "key"),
+    ("service_accounts", "service-account"),
+    ("networks", "network"),
     ("demo", ""),
 )
 

@@ -42,6 +42,11 @@ def browser_session(request: HttpRequest) -> uuid.UUID | None:
     return uuid.UUID(named) if named else None
 
 
+def known_address(request: HttpRequest) -> str:
+    """Return the client's address for a decision about it: one that nobody told is `unknown`, and on no list."""
+    return client_address(request) or "unknown"
+
+
 def anonymous(request: HttpRequest) -> Actor:
     """Return the actor of someone who has not said who they are; for sign-in and sign-up."""
     return Actor(
@@ -74,7 +79,8 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
 
     `unfinished` lets those in who have an address to confirm or a password to change, to do just that.
 
-    Raises Unauthorized, TokenExpired, TenantNotFound, EmailNotConfirmed, PasswordChangeRequired, SecondFactorRequired.
+    Raises Unauthorized, TokenExpired, TenantNotFound, EmailNotConfirmed, PasswordChangeRequired, SecondFactorRequired,
+    AddressNotAllowed, SignInRequired.
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
@@ -83,7 +89,7 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
     wanted = tenant or request.headers.get("X-Tenant-ID") or None
     if wanted and len(wanted) > 64:
         raise InvalidRequest("X-Tenant-ID is the slug or id of a tenant, at most 64 characters.")
-    request_id, address = getattr(request, "request_id", ""), client_address(request)
+    request_id, address = getattr(request, "request_id", ""), known_address(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not token:

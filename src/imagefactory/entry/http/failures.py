@@ -24,6 +24,7 @@ STATUS: dict[str, int] = {
     "unauthorized": 401,
     "token_expired": 401,
     "permission_denied": 403,
+    "address_not_allowed": 403,
     "tenant_capability_not_entitled": 403,
     "tenant_suspended": 403,
     "sign_in_bound": 403,

@@ -8,6 +8,7 @@ import uuid
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import DirectoryUnavailable, ProviderNotFound
 from imagefactory.domain.identity.services.directory import knows
+from imagefactory.kernel import env
 from imagefactory.kernel.actor import system
 from imagefactory.kernel.errors import Unavailable
 
@@ -27,6 +28,13 @@ def look_who_left() -> int:
         except (DirectoryUnavailable, ProviderNotFound, Unavailable) as error:
             log.warning("directory %s was not looked through: %s", provider_id, error)
     return ended
+
+
+def look_when_due(timestamp: int) -> int:
+    """Look in those minutes that the setting names; the job itself comes every minute."""
+    if timestamp // 60 % env.get().directory_check_minutes:
+        return 0
+    return look_who_left()
 
 
 def _look(provider_id: uuid.UUID) -> int:

@@ -25,6 +25,7 @@ from imagefactory.entry.web import (
     settings_views,
 )
 from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.key_urls import KEY_PAGES
 from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
 from imagefactory.entry.web.signin import urls as signin_urls
 from imagefactory.entry.web.sso import pages as sso
@@ -67,8 +68,7 @@ PAGES: Final = (
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
     Page("me/profile", me_views.profile, "me", SIGNED_IN),
     Page("me/password", me_views.password, "me-password", SIGNED_IN),
-    Page("me/keys", me_views.keys, "me-keys", SIGNED_IN),
-    Page("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, "me-key-revoke", SIGNED_IN),
+    *KEY_PAGES,
     Page("me/appearance", me_views.appearance, "me-appearance", SIGNED_IN),
     Page("me/notifications", notification_views.email_settings, "me-notifications", SIGNED_IN),
     Page("notifications", notification_views.notifications, "notifications", SIGNED_IN),

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages import builds
+from imagefactory.reactions.messages import builds, keys
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
 
 COMPOSERS: Final[dict[str, Composer]] = {
     "build.failed": builds.failed,
+    "key.expiring": keys.expiring,
 }

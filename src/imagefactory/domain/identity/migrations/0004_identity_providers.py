@@ -9,6 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('identity', '0003_keys_and_service_accounts'),
         ('identity', '0003_sign_in'),
     ]
 

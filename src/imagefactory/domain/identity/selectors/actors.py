@@ -22,7 +22,7 @@ from imagefactory.domain.identity.selectors.tenants import tenant_of
 from imagefactory.domain.identity.states import TokenKind
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now
-from imagefactory.kernel.errors import TenantRequired, TokenExpired, Unauthorized
+from imagefactory.kernel.errors import TokenExpired, Unauthorized
 from imagefactory.kernel.ids import digest
 
 
@@ -87,12 +87,36 @@ def actor_for_token(
     Raises Unauthorized for anything else (a refresh token too), TokenExpired when its time is over, and for an access token
     what `actor_for_user` raises. What a person has yet to do does not stop their API keys.
     """
-    kind, _, rest = token.partition("_")
+    kind = token.partition("_")[0]
     if kind == TokenKind.API_KEY:
-        return actor_for_key(rest, tenant, request_id, address)
+        return actor_for_key(token, tenant, request_id, address)
     if kind != TokenKind.ACCESS:
         raise Unauthorized("This is not an access token or an API key. Sign in, or make a key in your account.")
-    session = AuthSession.objects.filter(access_hash=digest(token), revoked_at=None).select_related("user").first()
+    session = _session(access_hash=digest(token))
+    touch(session, now())
+    # API sessions begin with a password only.
+    found = _actor_of_person(session.user, tenant, request_id, address, unfinished, PASSWORD)
+    return dataclasses.replace(found, session_id=session.id)
+
+
+def session_of_token(token: str) -> uuid.UUID | None:
+    """Return which sign-in an access token belongs to, for tokens that are given for it; None for any other token."""
+    found = AuthSession.objects.filter(access_hash=digest(token)).values_list("id", flat=True).first()
+    return uuid.UUID(str(found)) if found else None
+
+
+def actor_for_session(session_id: uuid.UUID, tenant: str | None = None, *, address: str = "") -> Actor:
+    """Return the actor of a sign-in through the API whose access token was shown before, when it still works.
+
+    Raises Unauthorized, TokenExpired, TenantNotFound, AddressNotAllowed.
+    """
+    session = _session(id=session_id)
+    found = _actor_of_person(session.user, tenant, "", address, unfinished=False, origin=PASSWORD)
+    return dataclasses.replace(found, session_id=session.id)
+
+
+def _session(**which: object) -> AuthSession:
+    session = AuthSession.objects.filter(revoked_at=None, **which).select_related("user").first()
     if session is None or not session.user.is_active:
         raise Unauthorized("This token is not valid, or was signed out. Sign in again.")
     moment = now()
@@ -100,19 +124,4 @@ def actor_for_token(
         raise TokenExpired("This sign-in was not used for too long, or has reached its end. Sign in again.")
     if session.access_expires_at is None or session.access_expires_at <= moment:
         raise TokenExpired("This access token has expired. Get a new one with the refresh token.")
-    touch(session, moment)
-    found = _actor_of_person(session.user, tenant, request_id, address, unfinished, PASSWORD)
-    return dataclasses.replace(found, session_id=session.id)
-
-
-def require_tenant(actor: Actor) -> uuid.UUID:
-    """Return the actor's tenant.
-
-    Raises TenantRequired when none was named and it cannot be derived, SecondFactorRequired when that one wants a second
-    factor.
-    """
-    if actor.tenant_shut:
-        raise SecondFactorRequired(actor.tenant_shut)
-    if actor.tenant_id is None:
-        raise TenantRequired("Say which tenant this is for: set the header X-Tenant-ID to its slug or id.")
-    return actor.tenant_id
+    return session

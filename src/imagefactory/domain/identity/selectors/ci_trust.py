@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from imagefactory.domain.identity import policies
 from imagefactory.domain.identity.errors import CiTrustNotFound
 from imagefactory.domain.identity.models import CiTrust
-from imagefactory.domain.identity.selectors.actors import require_tenant
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 

@@ -21,6 +21,8 @@ from imagefactory.domain.identity.services.browser_sessions import open_browser_
 from imagefactory.domain.identity.services.browser_sessions import use_browser_session as use_browser_session
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
 from imagefactory.domain.identity.services.ci_identity import CiIdentity as CiIdentity
+from imagefactory.domain.identity.services.ci_identity import CiKey as CiKey
+from imagefactory.domain.identity.services.ci_identity import exchange_ci_token as exchange_ci_token
 from imagefactory.domain.identity.services.ci_identity import verified_ci_identity as verified_ci_identity
 from imagefactory.domain.identity.services.ci_trust import CiTrustForm as CiTrustForm
 from imagefactory.domain.identity.services.ci_trust import create_ci_trust as create_ci_trust
@@ -33,8 +35,17 @@ from imagefactory.domain.identity.services.email_proofs import confirm_email as 
 from imagefactory.domain.identity.services.email_proofs import confirm_email_by_code as confirm_email_by_code
 from imagefactory.domain.identity.services.email_proofs import confirm_new_email as confirm_new_email
 from imagefactory.domain.identity.services.email_proofs import reset_password as reset_password
+from imagefactory.domain.identity.services.ip_lists import clear_ip_list as clear_ip_list
+from imagefactory.domain.identity.services.ip_lists import note_of as note_of
+from imagefactory.domain.identity.services.ip_lists import parse_lines as parse_lines
+from imagefactory.domain.identity.services.ip_lists import set_ip_list as set_ip_list
+from imagefactory.domain.identity.services.key_warnings import warn_of_expiring_keys as warn_of_expiring_keys
+from imagefactory.domain.identity.services.keys import create_account_key as create_account_key
 from imagefactory.domain.identity.services.keys import create_api_key as create_api_key
+from imagefactory.domain.identity.services.keys import mint_ci_key as mint_ci_key
 from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
+from imagefactory.domain.identity.services.keys import rotate_key as rotate_key
+from imagefactory.domain.identity.services.keys import set_key_policy as set_key_policy
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
 from imagefactory.domain.identity.services.members import set_project_role as set_project_role
 from imagefactory.domain.identity.services.provider_checks import Check as Check
@@ -58,6 +69,14 @@ from imagefactory.domain.identity.services.second_factors import record_key_used
 from imagefactory.domain.identity.services.second_factors import remove_factor as remove_factor
 from imagefactory.domain.identity.services.second_factors import rename_key as rename_key
 from imagefactory.domain.identity.services.second_factors import resume_app as resume_app
+from imagefactory.domain.identity.services.service_accounts import AccountFields as AccountFields
+from imagefactory.domain.identity.services.service_accounts import create_service_account as create_service_account
+from imagefactory.domain.identity.services.service_accounts import delete_service_account as delete_service_account
+from imagefactory.domain.identity.services.service_accounts import switch_service_account as switch_service_account
+from imagefactory.domain.identity.services.service_accounts import (
+    take_over_service_account as take_over_service_account,
+)
+from imagefactory.domain.identity.services.service_accounts import update_service_account as update_service_account
 from imagefactory.domain.identity.services.session_ends import end_all_of as end_all_of
 from imagefactory.domain.identity.services.session_ends import end_other_sessions as end_other_sessions
 from imagefactory.domain.identity.services.session_ends import end_session as end_session

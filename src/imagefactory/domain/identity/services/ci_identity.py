@@ -13,6 +13,7 @@ from imagefactory.adapters.identity import tokens
 from imagefactory.adapters.identity.addresses import ProviderUnreachable
 from imagefactory.domain.identity.models import CiTrust, Tenant
 from imagefactory.domain.identity.services.assertions import spend
+from imagefactory.domain.identity.services.keys import mint_ci_key
 from imagefactory.domain.identity.services.provider_settings import host_policy
 from imagefactory.domain.identity.states import TenantState
 from imagefactory.kernel.actor import Actor
@@ -38,6 +39,12 @@ class CiIdentity:
     subject: str
     claims: Mapping[str, Any]
 
+
+# Claims that name the run in records: GitHub's and GitLab's words.
+_TOLD = frozenset({
+    "repository", "ref", "sha", "workflow", "run_id", "actor", "environment", "project_path", "pipeline_id", "job_id",
+    "user_login", "ref_type",
+})  # fmt: skip
 
 # One sentence whatever is wrong before a rule matched: a stranger must not find out which tenants trust whom.
 _NOBODY = (
@@ -119,3 +126,31 @@ def _fits(pattern: str, value: Any) -> bool:
     # Only * is special, and it does not cross a slash: team/* is the repositories of team, and not team/a/b.
     wanted = "".join("[^/]*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern))
     return re.fullmatch(wanted, str(value)) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class CiKey:
+    """The only time that the key of a job is seen."""
+
+    text: str
+    expires_at: dt.datetime
+    rule_name: str
+
+
+def exchange_ci_token(actor: Actor, token: str, tenant: str) -> CiKey:
+    """Return a key for the job that this token speaks for: in the rule's projects, with its permissions, minutes long.
+
+    Raises Unauthorized, RateLimited.
+    """
+    found = verified_ci_identity(actor, token, tenant)
+    told = {name: str(value) for name, value in found.claims.items() if name in _TOLD and isinstance(value, str | int)}
+    key, text = mint_ci_key(
+        tenant_id=found.tenant_id,
+        name=f"CI: {found.rule_name}"[:80],
+        permissions=frozenset(found.permissions),
+        project_ids=frozenset(found.project_ids),
+        minutes=found.minutes,
+        identity={"issuer": found.issuer, "subject": found.subject, "rule": found.rule_name, **told},
+        actor=actor,
+    )
+    return CiKey(text, key.expires_at, found.rule_name)
