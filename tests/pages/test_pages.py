@@ -29,6 +29,7 @@ from imagefactory.domain.projects.services import create_credential
 from imagefactory.entry.web.signin.urls import ALIASES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
+from tests.sso.parts import sign_in_parts
 
 ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
 DIGEST = f"sha256:{'a' * 64}"
@@ -108,6 +109,39 @@ PAGES: dict[str, tuple[int, ...]] = {
     "build-log-lines": (401, 404, 200, 200, 200, 200),
     "build-log-outline": (401, 404, 200, 200, 200, 200),
     "build-log-search": (401, 404, 200, 200, 200, 200),
+    "login-find": OPEN,
+    "sso-start": (302,) * 6,
+    "sso-directory": OPEN,
+    # What a provider sends back; without it there is nothing to believe. tests/sso sends it.
+    "sso-callback": (403,) * 6,
+    "sso-acs-finish": (403,) * 6,
+    "sso-metadata": OPEN,
+    "me-links": (302, 200, 200, 200, 200, 200),
+    "me-link": (302, 404, 200, 200, 200, 200),
+    "me-unlink": (302, 404, 404, 404, 404, 200),
+    **dict.fromkeys(
+        (
+            "team-sign-in",
+            "team-sign-in-new",
+            "team-sign-in-provider",
+            "team-sign-in-delete",
+            "team-ci",
+            "team-ci-new",
+            "team-ci-rule",
+            "team-ci-delete",
+        ),
+        (302, 404, 403, 403, 403, 200),
+    ),
+    **dict.fromkeys(
+        (
+            "admin-sign-in",
+            "admin-sign-in-new",
+            "admin-sign-in-provider",
+            "admin-sign-in-delete",
+            "admin-sign-in-confirm",
+        ),
+        (302, 403, 403, 403, 403, 403),
+    ),
 }
 # A form that posts to its page's own address -> the status for a harmless change.
 FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
@@ -147,6 +181,9 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "tenant-key-revoke": (302, 404, 403, 403, 403, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
+    "sso-acs": (302,) * 6,
+    "team-sign-in-test": (302, 404, 403, 403, 403, 200),
+    "admin-sign-in-test": (302, 403, 403, 403, 403, 403),
 }
 
 
@@ -173,6 +210,7 @@ class Scene:
         self.key = create_api_key(owner, name="ci")[0].id
         fields = AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
         self.account = create_service_account(owner, fields).id
+        self.sso = sign_in_parts(world)
         self.account_key = create_account_key(owner, self.account, name="pipeline")[0].id
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
@@ -196,7 +234,7 @@ class Scene:
     def address(self, name: str) -> str:
         world, arguments = self.world, dict[str, object]()
         nowhere = {"home", "signup", "help", "help-topic", "logout", "appearance", "palette", "tenant-new"}
-        if name not in nowhere and not name.startswith(("me", "login", "notification")):
+        if name not in nowhere and not name.startswith(("me", "login", "notification", "sso", "admin")):
             arguments["tenant"] = world.tenant_slug
         if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
             arguments["project"] = world.project.slug
@@ -217,8 +255,25 @@ class Scene:
             arguments["account_id"] = self.account
         if name.startswith("service-account-key"):
             arguments["account_key_id"] = self.account_key
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        url = reverse(name, kwargs=arguments | extra.get(name, {}) | self._of_sign_in(name))
         return f"{url}?q=hello" if name == "build-log-search" else url
+
+    def _of_sign_in(self, name: str) -> dict[str, object]:
+        if name == "me-unlink":
+            return {"identity_id": self.sso.identity}
+        if name.startswith("team-ci-") and name != "team-ci-new":
+            return {"trust_id": self.sso.trust}
+        if name.endswith("sign-in-new"):
+            return {"kind": "ldap"}
+        if name.startswith("sso-"):
+            return {
+                "provider_id": self.sso.saml
+                if name in {"sso-acs", "sso-acs-finish", "sso-metadata"}
+                else self.sso.directory
+            }
+        if name == "me-link" or name.startswith("team-sign-in-"):
+            return {"provider_id": self.sso.directory}
+        return {"provider_id": self.sso.shared} if name.startswith("admin-sign-in-") else {}
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from imagefactory.domain.projects.services import create_credential
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 from tests.security.routes import Route
+from tests.sso.parts import sign_in_parts
 
 
 @dataclasses.dataclass
@@ -37,6 +38,8 @@ class Scene:
         """Put the scene's names into every `{...}` of a path or body."""
         if isinstance(value, dict):
             return {k: self.fill(v, **other) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.fill(v, **other) for v in value]
         if isinstance(value, str):
             return re.sub(r"\{(\w+)\}", lambda m: {**self.names, **other}.get(m[1], m[0]), value)
         return value
@@ -89,8 +92,12 @@ def make_scene() -> Scene:
     fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
     account = people.create_service_account(owner, fields)
     people.set_key_policy(owner, days_max=200)
+    parts = sign_in_parts(world)
     _leave_other_tenants(world)
     names = {
+        "project_id": str(world.project.id),
+        "provider_id": str(parts.directory),
+        "trust_id": str(parts.trust),
         "project": world.project.slug,
         "build_id": str(build.id),
         "credential_id": str(credential),

@@ -21,6 +21,7 @@ from imagefactory.entry.api.security import actor, needs
 from imagefactory.entry.http.actors import anonymous
 from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 
 router = Router(tags=["identity-providers"])
 trust = Router(tags=["ci-trust"])
@@ -134,6 +135,7 @@ class MadeOut(Schema):
 
 
 def _form(who: Actor, tenant_id: uuid.UUID | None, body: ProviderIn) -> ProviderForm:
+    authorize(policies.may_manage_providers(who, tenant_id))
     roles = [role_lines.row_of(who, tenant_id, r.group, r.role, r.place) for r in body.roles]
     return ProviderForm(
         body.name, body.configuration, body.domains, roles, body.creates_people, body.enabled, body.secret or None
@@ -217,9 +219,11 @@ def confirm_domains(request: HttpRequest, provider_id: uuid.UUID) -> Status[None
     return Status(204, None)
 
 
-def _ci_form(body: CiTrustIn) -> CiTrustForm:
+def _ci_form(who: Actor, body: CiTrustIn) -> CiTrustForm:
+    authorize(policies.may_manage_providers(who, selectors.require_tenant(who)))
+    projects = role_lines.own_projects(who, body.projects)
     return CiTrustForm(
-        body.name, body.issuer, body.audience, body.claims, body.projects, body.permissions, body.minutes, body.enabled
+        body.name, body.issuer, body.audience, body.claims, projects, body.permissions, body.minutes, body.enabled
     )
 
 
@@ -236,14 +240,16 @@ def list_ci_trust(request: HttpRequest) -> Any:
 @once
 def create_ci_trust(request: HttpRequest, body: CiTrustIn) -> Status[Any]:
     """Make a rule."""
-    return Status(201, {"id": services.create_ci_trust(actor(request), _ci_form(body))})
+    who = actor(request)
+    return Status(201, {"id": services.create_ci_trust(who, _ci_form(who, body))})
 
 
 @trust.put("/{uuid:trust_id}", response=CiTrustOut, openapi_extra=MANAGE)
 def change_ci_trust(request: HttpRequest, trust_id: uuid.UUID, body: CiTrustIn) -> Any:
     """Change a rule as a whole."""
     who = actor(request)
-    services.update_ci_trust(who, trust_id, _ci_form(body))
+    selectors.get_ci_trust(who, trust_id)
+    services.update_ci_trust(who, trust_id, _ci_form(who, body))
     return selectors.get_ci_trust(who, trust_id)
 
 

@@ -19,6 +19,7 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.rights import LABELS
+from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.entry.web.sign_in_settings.views import SECTIONS
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -53,6 +54,7 @@ def new(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method == "POST":
         form, given, chosen = _read(request)
         try:
+            role_lines.own_projects(actor, given.project_ids)
             services.create_ci_trust(actor, given)
             messages.success(request, f"Jobs that fit {given.name} can now get a key.")
             return redirect(f"/t/{tenant}/settings/ci")
@@ -74,6 +76,7 @@ def rule(request: HttpRequest, tenant: str, trust_id: uuid.UUID) -> HttpResponse
     if request.method == "POST":
         form, given, chosen = _read(request)
         try:
+            role_lines.own_projects(actor, given.project_ids)
             services.update_ci_trust(actor, found.id, given)
             messages.success(request, f"{given.name} is saved.")
             return redirect(f"/t/{tenant}/settings/ci")

@@ -34,7 +34,9 @@ _OWN = ("name", "domains", "roles", "version")
 def _place(request: HttpRequest, tenant: str | None) -> tuple[Actor, uuid.UUID | None, str]:
     """Return who asks, whose providers these are (None: the installation's), and the address of their list."""
     if tenant is None:
-        return actor_of(request), None, "/admin/sign-in"
+        actor = actor_of(request)
+        authorize(policies.may_read_installation_providers(actor))
+        return actor, None, "/admin/sign-in"
     actor = actor_of(request, tenant)
     return actor, actor.tenant, f"/t/{tenant}/settings/sign-in"
 
