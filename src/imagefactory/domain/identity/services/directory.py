@@ -23,7 +23,7 @@ MAX_NAME, MAX_PASSWORD = 256, 1000  # characters
 
 NOT_INSTALLED = (
     "Sign-in through a directory needs python-ldap, which is not installed. Install the Debian packages libldap2-dev, "
-    "libsasl2-dev, python3-dev and gcc, then the Python packages of requirements/ldap.lock (docs/how-to/ldap.md), and "
+    "libsasl2-dev, python3-dev and gcc, then the Python packages of requirements/ldap.lock (docs/how-to/sign-in-with-ldap.md), and "
     "restart the factory."
 )
 
