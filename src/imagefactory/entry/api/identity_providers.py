@@ -18,8 +18,8 @@ from imagefactory.domain.identity.services import CiTrustForm, ProviderForm
 from imagefactory.entry.api.idempotency import once
 from imagefactory.entry.api.schemas import In, Text
 from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import anonymous
-from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 

@@ -15,11 +15,11 @@ from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.services import CiTrustForm
 from imagefactory.domain.projects.selectors import list_projects
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.rights import LABELS
-from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.entry.web.sign_in_settings.views import SECTIONS
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor

@@ -17,10 +17,10 @@ from imagefactory.domain.identity.services import ProviderForm
 from imagefactory.domain.identity.services.directory import NOT_INSTALLED, installed
 from imagefactory.domain.identity.services.provider_settings import SECRETS, domain_errors
 from imagefactory.domain.identity.states import ProviderKind
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
-from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
