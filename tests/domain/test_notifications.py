@@ -25,6 +25,7 @@ from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import PermissionDenied, ValidationFailed
 from imagefactory.kernel.ids import uuid7
 from imagefactory.kernel.outbox.models import OutboxEvent
+from tests.conftest import next_millisecond
 
 ADA_ID, TENANT, EVENT = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=9)
 ADA = Recipient("Ada@Example.com", "Ada", ADA_ID)
@@ -53,6 +54,7 @@ def tell(
     channels: Sequence[str] = ("in_app", "email"),
     tenant: uuid.UUID | None = TENANT,
 ) -> None:
+    next_millisecond()
     notify(event_id=event or uuid7(), kind=kind, tenant_id=tenant, to=to, message=message, channels=channels)
 
 
