@@ -31,7 +31,7 @@ def place(db: None) -> Everything:
     return made
 
 
-def expected(caller: Caller, need: Need, sees: set[Permission]) -> str:  # noqa: PLR0911 - a table
+def expected(caller: Caller, need: Need, sees: set[Permission]) -> str:
     """Return the answer that the permission table gives."""
     if need.place is Place.NOWHERE:
         return OK
