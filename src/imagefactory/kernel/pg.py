@@ -26,6 +26,8 @@ class Lock(enum.IntEnum):
 
     MIGRATE = 7_001
     OUTBOX_RELAY = 7_002
+    AUDIT_WRITE = 7_009
+    AUDIT_CHECKPOINT = 7_010
 
 
 def url() -> str:

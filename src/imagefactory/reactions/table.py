@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Sequence
 
-from imagefactory.domain.audit.services import record
+from imagefactory.domain.audit.services.record import record
 from imagefactory.reactions import live, pipeline
 from imagefactory.reactions.envelope import Envelope
 
