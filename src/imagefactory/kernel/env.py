@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     )
     source_root: Path = Field(Path("/srv/git"), description="The directory that file:// repositories must lie in.")
 
+    audit_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
+        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
+    )  # fmt: skip
+
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
     )
@@ -166,6 +172,8 @@ class Settings(BaseSettings):
         found = []
         if not self.data_dir.is_absolute():
             found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
+        if 0 < self.audit_days < 31:
+            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):

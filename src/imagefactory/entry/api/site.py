@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 import re
 import uuid
@@ -226,7 +227,8 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
     and the registry then refuses.
     """
-    from imagefactory.entry.http.registry import issue, read_grant
+    from imagefactory.entry.http.refusals import note_scopes
+    from imagefactory.entry.http.registry import issue, read_grant, refused_scopes
 
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -240,11 +242,15 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     if grant is not None:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
-        actor = identity.actor_for_token(password[:400], address=client_address(request))
+        actor = identity.actor_for_token(
+            password[:400], request_id=getattr(request, "request_id", ""), address=client_address(request)
+        )
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
-    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+    allowed = functools.cache(functools.partial(registry_access, actor))
+    note_scopes(request, actor, refused_scopes(scopes, allowed))
+    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, allowed))
 
 
 def openapi_text() -> str:

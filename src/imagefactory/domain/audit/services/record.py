@@ -185,7 +185,9 @@ def append(rows: Sequence[Row]) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [pg.Lock.AUDIT_WRITE])
-        months = {r.occurred_at.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) for r in rows}
+        months = {
+            r.occurred_at.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) for r in rows
+        }
         cursor.execute("select audit_ensure_partition(m) from unnest(%s::timestamptz[]) m", [sorted(months)])
         cursor.execute(_KNOWN, [[r.event_id for r in rows], sorted({r.occurred_at for r in rows})])
         known = {found[0] for found in cursor.fetchall()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,10 @@ from imagefactory.domain.audit import keys, witness
 from imagefactory.domain.audit.canonical import FIELDS, FIRST, Row, Statement, kept_hash, link, row_hash
 
 _CHAIN: Final = "coalesce(tenant_id, '00000000-0000-0000-0000-000000000000'::uuid)"
-_COLUMNS: Final = ", ".join("tsvector_to_array(search) as words" if f == "words" else f for f in FIELDS)
+_JSON: Final = ("before", "after", "details")
+# As text, because a connection of Django's and one of psycopg's read jsonb in two ways.
+_READ: Final = {"words": "tsvector_to_array(search) as words"} | {f: f"{f}::text" for f in _JSON}
+_COLUMNS: Final = ", ".join(_READ.get(f, f) for f in FIELDS)
 _ROWS: Final = (
     f"select {_COLUMNS}, recorded_at, seq, prev_hash, hash from audit_entry where {_CHAIN} = %s "  # noqa: S608
     "and seq between %s and %s order by seq, occurred_at"
@@ -26,7 +30,7 @@ _RANGE: Final = (
     f"select min(seq), max(seq) from audit_entry where {_CHAIN} = %s "  # noqa: S608
     "and occurred_at >= coalesce(%s, '-infinity'::timestamptz) and occurred_at < coalesce(%s, 'infinity'::timestamptz)"
 )
-_CHAINS: Final = f"select chain from audit_head union select distinct {_CHAIN} from audit_entry order by 1"  # noqa: S608
+_CHAINS: Final = f"select chain from audit_head union select distinct {_CHAIN} from audit_entry"  # noqa: S608
 _STATEMENT: Final = ", ".join(f.name for f in dataclasses.fields(Statement))
 _BATCH: Final = 2_000
 _END: Final = 2**62
@@ -77,27 +81,21 @@ def verify(
 ) -> Report:
     """Check checkpoints, then each chain (or one tenant's), row by row; memory stays the same however long they are.
 
-    With `since` or `until` only that range of rows is read, and what lies before it is taken as given. Reads one
-    snapshot, within the caller's transaction or one of its own.
+    With `since` or `until` only that range of rows is read, and what lies before it is taken as given. While the factory
+    runs, `database` must read one snapshot (isolation level REPEATABLE READ), or a head moves under the reading.
     """
     report = Report()
     with database.transaction():
-        if database.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS and not _nested(database):
-            database.execute("set transaction isolation level repeatable read, read only")
         signed, problem = _checkpoints(database, data_dir, report)
         if problem:
             report.problems.append(problem)
-        chains = [tenant] if tenant else [row[0] for row in database.execute(_CHAINS).fetchall()]
-        for chain in chains:
+        there = {row[0] for row in database.execute(_CHAINS).fetchall()}
+        for chain in [tenant] if tenant else sorted(there | set(signed)):
             report.chains += 1
             found = _Chain(database, chain, signed.get(chain, _Signed()), report).check(since, until)
             if found:
                 report.problems.append(found)
     return report
-
-
-def _nested(database: psycopg.Connection[Any]) -> bool:
-    return database.execute("select txid_current_if_assigned() is not null").fetchone() != (False,)
 
 
 def _checkpoints(
@@ -115,14 +113,17 @@ def _checkpoints(
         rows.itersize = _BATCH
         rows.execute(f"select {_STATEMENT}, signature from audit_checkpoint order by number")  # noqa: S608
         for row in rows:
-            *values, raw = row
-            said = Statement(*(bytes(v) if isinstance(v, memoryview) else v for v in values))
+            values: list[Any] = [bytes(v) if isinstance(v, memoryview) else v for v in row]
+            raw = values.pop()
+            said = Statement(*values)
             wrong = _statement_problem(ring, said, raw, number, signature)
             problem = problem or wrong
             number, signature = said.number, bytes(raw)
             report.checkpoints += 1
             if remembered and remembered[0] == number and remembered[1] != signature:
-                problem = problem or Problem(None, number, said.made_at, "it is not the one that was written down outside.")
+                problem = problem or Problem(
+                    None, number, said.made_at, "it is not the one that was written down outside."
+                )
             if wrong:
                 continue  # what is not signed says nothing about rows
             of = signed.setdefault(said.chain, _Signed())
@@ -139,7 +140,9 @@ def _statement_problem(ring: keys.Ring, said: Statement, raw: bytes, number: int
     if said.number != number + 1:
         return Problem(None, number + 1, None, f"checkpoints {number + 1} to {said.number - 1} are missing.")
     if not ring.signed(said.key_id, bytes(raw), said.signed_bytes()):
-        return Problem(None, said.number, said.made_at, f"its signature was not made by the key {said.key_id} or is forged.")
+        return Problem(
+            None, said.number, said.made_at, f"its signature was not made by the key {said.key_id} or is forged."
+        )
     if said.previous != link(signature):
         return Problem(None, said.number, said.made_at, "it does not follow from the checkpoint before it.")
     return None
@@ -148,9 +151,7 @@ def _statement_problem(ring: keys.Ring, said: Statement, raw: bytes, number: int
 class _Chain:
     """One chain, from its beginning, or from where retention left it, to its head."""
 
-    def __init__(
-        self, database: psycopg.Connection[Any], chain: uuid.UUID, signed: _Signed, report: Report
-    ) -> None:
+    def __init__(self, database: psycopg.Connection[Any], chain: uuid.UUID, signed: _Signed, report: Report) -> None:
         self._database, self._chain, self._signed, self._report = database, chain, signed, report
         self._seq, self._hash = 0, FIRST
         self._at: dt.datetime | None = None
@@ -194,12 +195,15 @@ class _Chain:
             rows.itersize = _BATCH
             rows.execute(_ROWS, [self._chain, first, last])
             for found in rows:
-                place = found.pop("seq"), found.pop("recorded_at"), bytes(found.pop("prev_hash")), bytes(found.pop("hash"))
-                yield Row(**found), *place
+                place = (
+                    found.pop("seq"),
+                    found.pop("recorded_at"),
+                    bytes(found.pop("prev_hash")),
+                    bytes(found.pop("hash")),
+                )
+                yield Row(**found | {f: json.loads(found[f]) if found[f] else None for f in _JSON}), *place
 
-    def _row(
-        self, row: Row, seq: int, recorded_at: dt.datetime, prev_hash: bytes, hashed: bytes
-    ) -> Problem | None:
+    def _row(self, row: Row, seq: int, recorded_at: dt.datetime, prev_hash: bytes, hashed: bytes) -> Problem | None:
         def wrong(what: str, number: int = seq, at: dt.datetime | None = row.occurred_at) -> Problem:
             return Problem(self._chain, number, at, what)
 
@@ -247,8 +251,13 @@ class _Chain:
             return Problem(self._chain, self._seq + 1, self._at, what)
         if seq < self._seq:
             return Problem(
-                self._chain, seq + 1, self._at, f"entries {seq + 1} to {self._seq} stand behind the chain's head: inserted."
+                self._chain,
+                seq + 1,
+                self._at,
+                f"entries {seq + 1} to {self._seq} stand behind the chain's head: inserted.",
             )
         if hashed != self._hash:
-            return Problem(self._chain, seq, self._at, "the chain's head names another hash: it was replaced or changed.")
+            return Problem(
+                self._chain, seq, self._at, "the chain's head names another hash: it was replaced or changed."
+            )
         return None
