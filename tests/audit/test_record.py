@@ -19,7 +19,9 @@ from imagefactory.domain.audit.services.trim import make_partitions_ahead, month
 from tests.audit.trail import T1, T2, checked, envelope, write
 
 
-@pytest.mark.parametrize("name", [*SECRET_NAMES, "old_password", "clientSecret", "X-Api-Key", "smtp_password", "DB_TOKEN"])
+@pytest.mark.parametrize(
+    "name", [*SECRET_NAMES, "old_password", "clientSecret", "X-Api-Key", "smtp_password", "DB_TOKEN"]
+)
 def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
     assert mask({"deep": [{name: "hunter2hunter2"}]}) == {"deep": [{name: MASKED}]}
 
@@ -60,7 +62,12 @@ def test_an_entry_with_odd_values_is_verified_as_it_was_written(db: None) -> Non
     write(payload={"reason": "  spaced\tout\n", "project_id": "no id", "before": "member", "after": ""})
     assert checked().problems == []
     last = AuditEntry.objects.get(tenant_id=T1, seq=2)
-    assert (last.before, last.after, last.project_id, last.reason) == ({"value": "member"}, {"value": ""}, None, "  spaced\tout\n")
+    assert (last.before, last.after, last.project_id, last.reason) == (
+        {"value": "member"},
+        {"value": ""},
+        None,
+        "  spaced\tout\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,9 @@ def test_an_entry_with_odd_values_is_verified_as_it_was_written(db: None) -> Non
         ("something.odd", {}, ("", "", "")),
     ],
 )  # fmt: skip
-def test_the_object_is_read_from_the_payload(type_: str, payload: dict[str, Any], expected: tuple[str, str, str]) -> None:
+def test_the_object_is_read_from_the_payload(
+    type_: str, payload: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
     assert object_of(type_, T1, payload) == expected
 
 

@@ -64,7 +64,12 @@ def test_a_token_that_is_not_valid_is_recorded_for_its_address(world: World) -> 
     answer = Client().get("/api/v1/builds", headers={"Authorization": "Bearer ifk_abc_def"})
     assert answer.status_code == 401
     (entry,) = refused()
-    assert (entry.tenant_id, entry.actor_id, entry.address, entry.details["code"]) == (None, None, "127.0.0.1", "unauthorized")
+    assert (entry.tenant_id, entry.actor_id, entry.address, entry.details["code"]) == (
+        None,
+        None,
+        "127.0.0.1",
+        "unauthorized",
+    )
     assert "ifk_abc" not in str(entry.details)
 
 

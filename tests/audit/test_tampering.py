@@ -125,7 +125,9 @@ def _copy(seq: str) -> None:
 
 def test_an_inserted_entry_is_found_in_the_middle_and_at_the_end() -> None:
     write(5)
-    as_superuser("update audit_entry set occurred_at = occurred_at + interval '1 second' where seq = 99 or seq = 1", )
+    as_superuser(
+        "update audit_entry set occurred_at = occurred_at + interval '1 second' where seq = 99 or seq = 1",
+    )
     as_superuser("update audit_entry set occurred_at = occurred_at - interval '1 second' where seq = 1")
     assert checked().problems == []
     _copy("6")
@@ -136,7 +138,9 @@ def test_an_inserted_entry_is_found_in_the_middle_and_at_the_end() -> None:
 
 def test_two_swapped_entries_are_found() -> None:
     write(5)
-    as_superuser("update audit_entry set seq = case seq when 2 then 4 else 2 end where tenant_id = %s and seq in (2, 4)", T1)
+    as_superuser(
+        "update audit_entry set seq = case seq when 2 then 4 else 2 end where tenant_id = %s and seq in (2, 4)", T1
+    )
     assert (first().seq, "another's place" in first().what) == (2, True)
 
 
@@ -156,7 +160,9 @@ def test_a_tail_cut_with_its_head_is_found_once_a_checkpoint_was_signed() -> Non
     ChainHead.objects.filter(chain=T1).update(seq=3, hash=AuditEntry.objects.get(tenant_id=T1, seq=3).hash)
     assert (first().seq, "which a checkpoint was signed for" in first().what) == (4, True)
     as_superuser("delete from audit_checkpoint")
-    assert (first().chain, first().seq, "were deleted" in first().what) == (None, 1, True), "the file outside remembers it"
+    assert (first().chain, first().seq, "were deleted" in first().what) == (None, 1, True), (
+        "the file outside remembers it"
+    )
 
 
 def test_a_chain_written_anew_as_a_whole_is_found_by_the_checkpoint() -> None:
@@ -180,7 +186,9 @@ def test_a_whole_chain_deleted_with_its_head_is_found() -> None:
     assert (checked(tenant=T1).problems[0].seq, first().seq) == (1, 1)
 
 
-@pytest.mark.parametrize("column", ["chain", "seq", "hash", "kind", "made_at", "kept_hash", "previous", "key_id", "signature"])
+@pytest.mark.parametrize(
+    "column", ["chain", "seq", "hash", "kind", "made_at", "kept_hash", "previous", "key_id", "signature"]
+)
 def test_a_forged_checkpoint_is_found_whatever_was_changed(column: str) -> None:
     write(3)
     sign()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from imagefactory.kernel.events import Event
+
+
+def _status(value: str) -> Any:
+    """Return a field that says which status the build had before the event, or has after it."""
+    return dataclasses.field(default_factory=lambda: {"status": value})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +27,15 @@ class BuildCreated(BuildEvent):
     name: str
     method: str
     trigger: str
+    after: dict[str, str] = _status("draft")
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildQueued(BuildEvent):
     type: ClassVar[str] = "build.queued"
     why: str
+    before: dict[str, str] = _status("draft")
+    after: dict[str, str] = _status("queued")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +44,8 @@ class BuildStarted(BuildEvent):
     execution_id: uuid.UUID
     attempt: int
     worker: str
+    before: dict[str, str] = _status("queued")
+    after: dict[str, str] = _status("running")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +54,8 @@ class BuildCompleted(BuildEvent):
     execution_id: uuid.UUID
     image: str
     digest: str
+    before: dict[str, str] = _status("running")
+    after: dict[str, str] = _status("succeeded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +65,8 @@ class BuildFailed(BuildEvent):
     code: str
     stage: str
     message: str
+    before: dict[str, str] = _status("running")
+    after: dict[str, str] = _status("failed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +77,8 @@ class BuildCancelRequested(BuildEvent):
 @dataclasses.dataclass(frozen=True)
 class BuildCancelled(BuildEvent):
     type: ClassVar[str] = "build.cancelled"
+    before: dict[str, str] = _status("running")
+    after: dict[str, str] = _status("cancelled")
 
 
 @dataclasses.dataclass(frozen=True)

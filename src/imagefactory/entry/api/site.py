@@ -26,6 +26,7 @@ from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
@@ -59,6 +60,8 @@ api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/audit", audit_routes.router)
+api.add_router("/admin", audit_routes.admin)
 
 
 @api.exception_handler(FactoryError)

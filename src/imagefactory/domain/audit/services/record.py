@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -15,13 +14,13 @@ from django.db import connection
 from imagefactory.domain.audit.canonical import FIELDS, FIRST, Row, row_hash
 from imagefactory.domain.audit.masking import mask, mask_text
 from imagefactory.domain.audit.objects import object_of
+from imagefactory.domain.audit.words import split_words
 from imagefactory.kernel import pg
 from imagefactory.kernel.clock import now
 
-MAX_WORDS: Final = 120  # of one row, each at most MAX_WORD characters: the index holds no essay
-MAX_WORD: Final = 64
-_WORD = re.compile(r"[^\W_]+")
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Of one row and of one text in it, each at most words.MAX_WORD characters: the index holds no essay.
+MAX_WORDS: Final = 160
+MAX_WORDS_OF_TEXT: Final = 40
 _FAILED: Final = ("failed", "lost")
 _REFUSED: Final = ("refused", "denied")
 # Fields of a payload that have a column of their own.
@@ -150,13 +149,6 @@ def _uuid(value: object) -> uuid.UUID | None:
         return None
 
 
-def split_words(text: str) -> list[str]:
-    """Return the words of a text as the index holds them: letters and digits in lower case, ids without hyphens."""
-    text = text.lower()
-    ids = [found.replace("-", "") for found in _ID.findall(text)]
-    return [w[:MAX_WORD] for w in (*ids, *_WORD.findall(_ID.sub(" ", text)))]
-
-
 def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
         return [t for v in value.values() for t in _texts(v)]
@@ -166,12 +158,13 @@ def _texts(value: object) -> list[str]:
 
 
 def _with_words(row: Row) -> Row:
+    # What the filters look for stands first, so that no long text takes its place.
     texts = [
-        row.type, row.object_label, row.object_id, row.actor_name, row.actor_email, row.address, row.request_id,
-        str(row.actor_id or ""), str(row.key_id or ""), row.correlation_id, row.object_kind, row.reason[:400],
+        row.type, str(row.actor_id or ""), str(row.key_id or ""), row.object_id, row.correlation_id, row.request_id,
+        row.actor_email, row.actor_name, row.address, row.object_kind, row.object_label, row.reason[:400],
         *_texts(row.before), *_texts(row.after), *_texts(row.details),
     ]  # fmt: skip
-    words = list(dict.fromkeys(w for t in texts for w in split_words(t)))
+    words = list(dict.fromkeys(w for t in texts for w in split_words(t)[:MAX_WORDS_OF_TEXT]))
     # The address as a whole too, because its parts are in a thousand others.
     return dataclasses.replace(row, words=tuple(sorted({*words[:MAX_WORDS], row.address.lower()} - {""})))
 

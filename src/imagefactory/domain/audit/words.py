@@ -1,0 +1,22 @@
+"""How texts become the words of the index, for the writer and the reader alike."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_WORD: Final = 64
+_WORD = re.compile(r"[^\W_]+")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text: letters and digits in lower case, ids without hyphens."""
+    text = text.lower()
+    ids = [found.replace("-", "") for found in _ID.findall(text)]
+    return [w[:MAX_WORD] for w in (*ids, *_WORD.findall(_ID.sub(" ", text)))]
+
+
+def quoted(word: str) -> str:
+    """Return a word as it stands in a tsquery."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "''").replace("\0", "") + "'"
