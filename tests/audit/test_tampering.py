@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -39,7 +40,7 @@ def first() -> Problem:
     return problems[0]
 
 
-def rehash(seq: int, tenant: object = T1) -> None:
+def rehash(seq: int, tenant: uuid.UUID = T1) -> None:
     """Give the entry the hash that fits what it says now, as one who knows the code can."""
     row = AuditEntry.objects.get(tenant_id=tenant, seq=seq)
     with connection.cursor() as cursor:
@@ -83,7 +84,7 @@ def test_a_changed_column_is_found_whichever_it_is(column: str) -> None:
         "prev_hash": r"'\x00'", "hash": r"'\x00'",
     }.get(column, f"{column} || 'x'")  # fmt: skip
     as_superuser(f"update audit_entry set {column} = {change} where tenant_id = %s and seq = 3", T1)
-    found = [p for p in checked().problems if p.chain == T1][0]
+    found = next(p for p in checked().problems if p.chain == T1)
     assert found.seq == 3
     assert found.what.startswith("it was changed" if column != "tenant_id" else "entries 3 to 3 are missing")
 
@@ -119,8 +120,9 @@ def _copy(seq: str) -> None:
     as_superuser(
         f"insert into audit_entry (event_id, {', '.join(columns)}, recorded_at, prev_hash, hash, seq) "
         f"select gen_random_uuid(), {', '.join(columns)}, recorded_at, prev_hash, hash, {seq} from audit_entry "
-        "where tenant_id = %s and seq = 3", T1,
-    )  # fmt: skip
+        "where tenant_id = %s and seq = 3",
+        T1,
+    )
 
 
 def test_an_inserted_entry_is_found_in_the_middle_and_at_the_end() -> None:

@@ -47,7 +47,7 @@ def checked(**more: Any) -> Report:
     return verify(connection.connection, env.get().data_dir, **more)
 
 
-def as_superuser(statement: str, *values: object) -> None:
+def as_superuser(statement: str, *values: Any) -> None:
     """Change rows as one who may: triggers are off, as a superuser or the owner of the tables can have them."""
     with connection.cursor() as cursor:
         for table in ("audit_entry", "audit_checkpoint"):

@@ -40,6 +40,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -123,7 +127,7 @@ class Scene:
         world, arguments = self.world, dict[str, object]()
         if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
             n for n in PAGES if n.startswith(("me", "tenant-"))
-        } | {"me-key-revoke"}:
+        } | {"me-key-revoke", "admin-audit", "admin-audit-export"}:
             arguments["tenant"] = world.tenant_slug
         if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
             arguments["project"] = world.project.slug

@@ -17,6 +17,7 @@ Reaction = Callable[[Sequence[Envelope]], None]
 
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
+    ("audit.*", live.tell_pages),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),

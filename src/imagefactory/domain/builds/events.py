@@ -9,13 +9,10 @@ from typing import Any, ClassVar
 from imagefactory.kernel.events import Event
 
 
-def _status(value: str) -> Any:
-    """Return a field that says which status the build had before the event, or has after it."""
-    return dataclasses.field(default_factory=lambda: {"status": value})
-
-
 @dataclasses.dataclass(frozen=True)
 class BuildEvent(Event):
+    """`before` and `after`, where an event has them, say the status around it."""
+
     project_id: uuid.UUID
     build_id: uuid.UUID
     number: int
@@ -27,15 +24,15 @@ class BuildCreated(BuildEvent):
     name: str
     method: str
     trigger: str
-    after: dict[str, str] = _status("draft")
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "draft"})
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildQueued(BuildEvent):
     type: ClassVar[str] = "build.queued"
     why: str
-    before: dict[str, str] = _status("draft")
-    after: dict[str, str] = _status("queued")
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "draft"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "queued"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +41,8 @@ class BuildStarted(BuildEvent):
     execution_id: uuid.UUID
     attempt: int
     worker: str
-    before: dict[str, str] = _status("queued")
-    after: dict[str, str] = _status("running")
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "queued"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +51,8 @@ class BuildCompleted(BuildEvent):
     execution_id: uuid.UUID
     image: str
     digest: str
-    before: dict[str, str] = _status("running")
-    after: dict[str, str] = _status("succeeded")
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "succeeded"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +62,8 @@ class BuildFailed(BuildEvent):
     code: str
     stage: str
     message: str
-    before: dict[str, str] = _status("running")
-    after: dict[str, str] = _status("failed")
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "failed"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +74,8 @@ class BuildCancelRequested(BuildEvent):
 @dataclasses.dataclass(frozen=True)
 class BuildCancelled(BuildEvent):
     type: ClassVar[str] = "build.cancelled"
-    before: dict[str, str] = _status("running")
-    after: dict[str, str] = _status("cancelled")
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "cancelled"})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -245,6 +245,11 @@ def last_tenant_slug(user_id: uuid.UUID) -> str | None:
     return Tenant.objects.filter(id=last).values_list("slug", flat=True).first()
 
 
+def tenant_slugs(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the short names of these tenants, of those that exist; for lists of system administrators."""
+    return dict(Tenant.objects.filter(id__in=ids).values_list("id", "slug"))
+
+
 def tenant_slug(tenant_id: uuid.UUID) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
 

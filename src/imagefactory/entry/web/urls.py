@@ -8,6 +8,7 @@ from django.urls.converters import StringConverter
 from imagefactory.entry.web import (
     account_views,
     appearance,
+    audit_views,
     build_list_views,
     build_views,
     help_views,
@@ -57,6 +58,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("help", help_views.topic, name="help"),
     path("help/<slug:name>", help_views.topic, name="help-topic"),
     path(f"{_T}/", overview_views.overview, name="overview"),
+    path(f"{_T}/activity", audit_views.activity, name="activity"),
+    path(f"{_T}/activity/export", audit_views.export_activity, name="activity-export"),
+    path("admin/audit", audit_views.installation, name="admin-audit"),
+    path("admin/audit/export", audit_views.export_installation, name="admin-audit-export"),
     path(f"{_T}/builds", build_list_views.tenant_builds, name="builds"),
     path(f"{_T}/builds/new", build_list_views.choose_project, name="build-choose"),
     path(f"{_T}/projects", project_views.projects, name="projects"),
