@@ -40,6 +40,8 @@ def test_a_sentence_is_plain_words_even_when_nothing_is_known(type_: str) -> Non
 def test_a_sentence_says_what_the_event_says() -> None:
     assert sentence("member.role_set", {}, {"value": "viewer"}, {"value": "admin"}).endswith("from viewer to admin")
     assert sentence("member.role_set", {}, {"value": ""}, {"value": "admin"}).endswith("from nothing to admin")
-    assert sentence("audit.refused", {"reason": "No.", "count": 25}) == "Was refused: No. (25 times more within a minute)"
+    assert (
+        sentence("audit.refused", {"reason": "No.", "count": 25}) == "Was refused: No. (25 times more within a minute)"
+    )
     assert sentence("policy.rule_changed", {}) == "Policy rule changed"
     assert "{" in sentence("build.started", {"worker": "{evil}"})

@@ -63,7 +63,9 @@ def _counts(world: World) -> dict[str, int]:
     found = {}
     for name in PAGES:
         arguments: dict[str, object] = {"tenant": world.tenant_slug, "project": "project-0", "number": 1}
-        wanted = {"tenant"} if name in {"overview", "builds", "activity", "projects", "images"} else {"tenant", "project"}
+        wanted = (
+            {"tenant"} if name in {"overview", "builds", "activity", "projects", "images"} else {"tenant", "project"}
+        )
         wanted |= {"number"} if name in {"build", "build-config", "build-log"} else set()
         arguments = {k: v for k, v in arguments.items() if k in wanted}
         if name == "image":

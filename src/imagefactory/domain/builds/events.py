@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from imagefactory.kernel.events import Event
 

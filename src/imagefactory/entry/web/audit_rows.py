@@ -48,7 +48,7 @@ class AuditRow:
 
 def _words(value: object) -> str:
     if value is None or value == "":
-        return "–"
+        return "nothing"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -70,7 +70,7 @@ def _facts(e: EntryView) -> list[tuple[str, str]]:
         ("Entry", f"{e.seq}, event {e.event_id}"), ("Hash", e.hash),
     ]  # fmt: skip
     rest = [(k.replace("_", " ").capitalize(), _words(v)) for k, v in e.details.items() if k not in _SHOWN_APART]
-    return [(k, v) for k, v in (*rest, *named) if v and v != "–"]
+    return [(k, v) for k, v in (*rest, *named) if v and v != "nothing"]
 
 
 def _url(e: EntryView, tenant: str, slugs: Mapping[uuid.UUID, str]) -> str:
@@ -90,7 +90,7 @@ def _url(e: EntryView, tenant: str, slugs: Mapping[uuid.UUID, str]) -> str:
 def _row(e: EntryView, url: str, tenant: str) -> AuditRow:
     return AuditRow(
         e.event_id, e.occurred_at, e.actor_name, e.actor_email or ("" if e.actor_kind == "user" else e.actor_kind),
-        sentence(e.type, e.details, e.before, e.after), _NOUNS.get(e.object_kind, e.object_kind), e.object_label, url,
+        sentence(e.type, e.details, e.before, e.after), _NOUNS.get(e.object_kind, e.object_kind), e.object_label or e.object_id[:8], url,
         e.result, e.address, tenant, _changes(e.before, e.after), _facts(e),
     )  # fmt: skip
 

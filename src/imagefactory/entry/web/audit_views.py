@@ -69,9 +69,7 @@ def export_activity(request: HttpRequest, tenant: str) -> HttpResponseBase:
     return _export(request, actor, scope, audit_filter.read(actor, _asked(request)), f"activity-{actor.tenant_slug}")
 
 
-def _export(
-    request: HttpRequest, actor: Actor, scope: Scope, query: audit_filter.Query, name: str
-) -> HttpResponseBase:
+def _export(request: HttpRequest, actor: Actor, scope: Scope, query: audit_filter.Query, name: str) -> HttpResponseBase:
     form = request.GET.get("format", "csv")[:10]
     rows, pieces = export_entries(actor, scope, query.wanted, form)
     return export_answer(rows, pieces, TYPES[form], f"{name}.{form}")
@@ -86,7 +84,10 @@ def installation(request: HttpRequest) -> HttpResponse:
     page = _page(request, scope, query, audit_rows.all_rows, "/admin/audit")
     oldest = next((f"{start:%B %Y}" for _, start, _ in months()), "")
     return show.page(
-        request, "admin_audit.html", page | {"oldest": oldest, "everywhere": True}, blocks={"rows": "blocks/audit_rows.html"}
+        request,
+        "admin_audit.html",
+        page | {"oldest": oldest, "everywhere": True},
+        blocks={"rows": "blocks/audit_rows.html"},
     )
 
 
