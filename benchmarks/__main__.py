@@ -47,6 +47,7 @@ PARTS: dict[str, Part] = {
     "logs": Part("logs", "Build log: lines in, and producer to viewer", 240),
     "up": Part("first_page", "`imagefactory up` to the first page", 400),
     "lists": Part("lists", "Lists and pages at 100,000 builds", 600),
+    "audit": Part("audit", "The audit trail at 10,000,000 entries", 3600),
 }
 
 

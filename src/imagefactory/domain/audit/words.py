@@ -13,6 +13,8 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def split_words(text: str) -> list[str]:
     """Return the words of a text: letters and digits in lower case, ids without hyphens."""
     text = text.lower()
+    if "-" not in text:
+        return [w[:MAX_WORD] for w in _WORD.findall(text)]
     ids = [found.replace("-", "") for found in _ID.findall(text)]
     return [w[:MAX_WORD] for w in (*ids, *_WORD.findall(_ID.sub(" ", text)))]
 

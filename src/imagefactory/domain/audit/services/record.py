@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 import uuid
@@ -88,16 +87,17 @@ def entry_of(e: Envelope) -> Row:
     payload = e.payload
     kind, object_id, label = object_of(e.type, e.tenant_id, payload)
     reason = payload.get("reason") or payload.get("message") or ""
-    row = Row(
-        event_id=e.id, occurred_at=e.occurred_at, tenant_id=e.tenant_id, project_id=_uuid(payload.get("project_id")),
-        type=e.type, actor_id=e.actor_id, actor_kind=str(e.actor_kind), actor_name=e.actor_name,
-        actor_email=e.actor_email, key_id=e.key_id, object_kind=kind, object_id=mask_text(object_id[:300]),
-        object_label=mask_text(label[:300]), before=_side(payload.get("before")), after=_side(payload.get("after")),
-        details=mask({k: v for k, v in payload.items() if k not in _APART}), result=result_of(e.type),
-        reason=str(mask(str(reason))), address=e.address, request_id=e.request_id, correlation_id=e.correlation_id,
-        words=(),
-    )  # fmt: skip
-    return _with_words(row)
+    fields: dict[str, Any] = {
+        "event_id": e.id, "occurred_at": e.occurred_at, "tenant_id": e.tenant_id,
+        "project_id": _uuid(payload.get("project_id")), "type": e.type, "actor_id": e.actor_id,
+        "actor_kind": str(e.actor_kind), "actor_name": e.actor_name, "actor_email": e.actor_email, "key_id": e.key_id,
+        "object_kind": kind, "object_id": mask_text(object_id[:300]), "object_label": mask_text(label[:300]),
+        "before": _side(payload.get("before")), "after": _side(payload.get("after")),
+        "details": mask({k: v for k, v in payload.items() if k not in _APART}), "result": result_of(e.type),
+        "reason": str(mask(str(reason))), "address": e.address, "request_id": e.request_id,
+        "correlation_id": e.correlation_id,
+    }  # fmt: skip
+    return Row(**fields, words=_words(fields))
 
 
 def old_entry(old: Any) -> Row:
@@ -157,16 +157,17 @@ def _texts(value: object) -> list[str]:
     return [value[:400]] if isinstance(value, str) else [str(value)] if type(value) is int else []
 
 
-def _with_words(row: Row) -> Row:
+def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a search finds the entry by."""
     # What the filters look for stands first, so that no long text takes its place.
     texts = [
-        row.type, str(row.actor_id or ""), str(row.key_id or ""), row.object_id, row.correlation_id, row.request_id,
-        row.actor_email, row.actor_name, row.address, row.object_kind, row.object_label, row.reason[:400],
-        *_texts(row.before), *_texts(row.after), *_texts(row.details),
+        row["type"], str(row["actor_id"] or ""), str(row["key_id"] or ""), row["object_id"], row["correlation_id"],
+        row["request_id"], row["actor_email"], row["actor_name"], row["address"], row["object_kind"], row["object_label"],
+        row["reason"][:400], *_texts(row["before"]), *_texts(row["after"]), *_texts(row["details"]),
     ]  # fmt: skip
-    words = list(dict.fromkeys(w for t in texts for w in split_words(t)[:MAX_WORDS_OF_TEXT]))
+    words = dict.fromkeys(w for t in dict.fromkeys(texts) for w in split_words(t)[:MAX_WORDS_OF_TEXT])
     # The address as a whole too, because its parts are in a thousand others.
-    return dataclasses.replace(row, words=tuple(sorted({*words[:MAX_WORDS], row.address.lower()} - {""})))
+    return tuple(sorted({*list(words)[:MAX_WORDS], row["address"].lower()} - {""}))
 
 
 def append(rows: Sequence[Row]) -> int:
