@@ -75,14 +75,14 @@ def _fill(address: str, rows: int) -> dt.datetime:
     """Make the entries and then their indexes, as a restore would; returns the time of the first."""
     start = (dt.datetime.now(dt.UTC) - SPAN).replace(microsecond=0)
     with psycopg.connect(address, autocommit=True) as database:
-        for month in range(14):
-            database.execute("select audit_ensure_partition(%s)", [start + dt.timedelta(days=31 * month)])
+        for step in range(15):
+            database.execute("select audit_ensure_partition(%s)", [start + dt.timedelta(days=28 * step)])
         indexes = database.execute(
             "select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index "
             "where indrelid = 'audit_entry'::regclass and not indisprimary"
         ).fetchall()
         for name, _ in indexes:
-            database.execute(f"drop index {name}")  # noqa: S608 - a name that the database gave
+            database.execute(f"drop index {name}")
 
         def part(numbers: tuple[int, int]) -> None:
             values = {"start": start, "span": SPAN, "rows": rows, "tenants": TENANTS - 1}
@@ -100,7 +100,9 @@ def _fill(address: str, rows: int) -> dt.datetime:
     return start
 
 
-def _kinds(start: dt.datetime, rows: int, chance: random.Random) -> dict[str, Callable[[], tuple[Scope, AuditFilter, str]]]:
+def _kinds(
+    start: dt.datetime, rows: int, chance: random.Random
+) -> dict[str, Callable[[], tuple[Scope, AuditFilter, str]]]:
     """Return the kinds of search: each makes scope, filter and cursor anew, for a large or a small tenant in turn."""
     from imagefactory.domain.audit.selectors import AuditFilter, Scope
 
@@ -131,7 +133,11 @@ def _kinds(start: dt.datetime, rows: int, chance: random.Random) -> dict[str, Ca
     def few_projects() -> tuple[Scope, AuditFilter, str]:
         number, scope = tenant()
         mine = [_id("9", number * 20 + n) for n in (3, 7, 11)]
-        return Scope((*scope.clauses, "project_id = any(%s)"), (*scope.values, mine)), AuditFilter(text=rare(), **day(90)), ""
+        return (
+            Scope((*scope.clauses, "project_id = any(%s)"), (*scope.values, mine)),
+            AuditFilter(text=rare(), **day(90)),
+            "",
+        )
 
     def deep() -> tuple[Scope, AuditFilter, str]:
         return tenant()[1], AuditFilter(), cursor()
