@@ -92,7 +92,9 @@ def test_a_cursor_that_is_none_is_refused(db: None, cursor: str) -> None:
         (AuditFilter(user=str(uuid.UUID(int=5))), {"grace"}),
         (AuditFilter(user="grace@example.com"), {"grace"}),
         (AuditFilter(user="GRACE@Example.com"), {"grace"}),
-        (AuditFilter(user="hopp"), {"grace"}),
+        (AuditFilter(user="hopper"), {"grace"}),
+        (AuditFilter(user="hopp*"), {"grace"}),
+        (AuditFilter(user="hopp"), set()),
         (AuditFilter(user=str(KEY)), {"key"}),
         (AuditFilter(user="%"), set()),
         (AuditFilter(action="build.started"), {"started"}),
@@ -107,7 +109,11 @@ def test_a_cursor_that_is_none_is_refused(db: None, cursor: str) -> None:
         (AuditFilter(address="203.0.113.9"), {"far"}),
         (AuditFilter(address="203.0.113"), set()),
         (AuditFilter(text="zebra"), {"words"}),
-        (AuditFilter(text="ZEB stri"), {"words"}),
+        (AuditFilter(text="ZEB* stri*"), {"words"}),
+        (AuditFilter(text="zeb"), set()),
+        (AuditFilter(text="grace@example.com"), {"grace"}),
+        (AuditFilter(text="grace@exa*"), {"grace"}),
+        (AuditFilter(text="v1.2"), {"versioned"}),
         (AuditFilter(text="zebra nothing"), set()),
         (AuditFilter(text="01234567-89a"), {"key"}),
         (AuditFilter(text="0123456789ab"), {"key"}),
@@ -129,6 +135,7 @@ def test_each_filter_finds_its_own(db: None, wanted: AuditFilter, expected: set[
     one("in two", payload={"project_id": P2})
     one("far", address="203.0.113.9")
     one("words", payload={"note": "Zebra stripes, and more"})
+    one("versioned", payload={"note": "v1.27.3"})
     one("old", at=dt.datetime(2000, 5, 5, tzinfo=dt.UTC))
     assert set(found(wanted)) == expected
 

@@ -66,8 +66,8 @@ class AuditFilter:
     """What is wanted; empty fields want everything.
 
     `since` is included and `until` is not. `user` is a person's or key's id, an e-mail address or words of a name;
-    `action` a type such as `build.started` or the beginning of one, such as `build.`; `resource` an object's id, `text`
-    beginnings of words.
+    `action` a type such as `build.started` or the beginning of one, such as `build.`; `resource` an object's id; `text`
+    words, and beginnings of words (`_text_words`).
     """
 
     since: dt.datetime | None = None
@@ -138,21 +138,34 @@ def _tsquery(words: Sequence[str], *, prefix: bool) -> str:
     return " & ".join(f"{quoted(w)}{':*' if prefix else ''}" for w in words)
 
 
-def _text_words(text: str) -> list[str]:
-    found: list[str] = []
-    for term in text.lower().split():
+def _text_words(text: str) -> tuple[list[str], list[str]]:
+    """Return the words that must be there, and the beginnings of words.
+
+    A term with a digit in it is taken for the beginning of an id, a version or an address, and so is one that ends with
+    an asterisk. Others are whole words: the beginning of a frequent word would read half of the index.
+    """
+    words: list[str] = []
+    starts: list[str] = []
+    for term in text.lower().split()[:20]:
+        bare = term.rstrip("*")
         # The beginning of an id: the index has it without hyphens.
-        found += [term.replace("-", "")] if _HEX_START.fullmatch(term) else split_words(term)
-    return found[:20]
+        found = [bare.replace("-", "")] if _HEX_START.fullmatch(bare) else split_words(bare)
+        if found and "@" in found[0]:
+            found = found[:1]  # the parts of an e-mail address are in half of all entries
+        begins = term != bare or any(c.isdigit() for c in bare)
+        (starts if begins else words).extend(found)
+    return words[:20], starts[:20]
 
 
 def _user(user: str, clauses: list[str], values: list[Any], words: list[str], starts: list[str]) -> None:
     try:
         person = uuid.UUID(user)
     except ValueError:
-        starts += split_words(user)[:20]
+        found = _text_words(user)
+        words += found[0]
+        starts += found[1]
         clauses.append("(lower(actor_email) = %s or lower(actor_name) like %s)")
-        like = user.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        like = user.lower().rstrip("*").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values += [user.lower(), f"%{like}%"]
         return
     words.append(person.hex)
@@ -170,9 +183,8 @@ def _action(action: str) -> tuple[bool, list[str]]:
 def _where(scope: Scope, wanted: AuditFilter) -> tuple[list[str], list[Any]]:
     """Return conditions and values. Words of exact filters go through the text index too, and the column decides."""
     clauses, values = list(scope.clauses), list(scope.values)
-    words: list[str] = []
-    starts = _text_words(wanted.text[:MAX_TEXT])
-    if wanted.text.strip() and not starts:
+    words, starts = _text_words(wanted.text[:MAX_TEXT])
+    if wanted.text.strip() and not words and not starts:
         clauses.append("false")  # signs only: no entry has a word of them
     for clause, value in (
         ("occurred_at >= %s", wanted.since), ("occurred_at < %s", wanted.until),
