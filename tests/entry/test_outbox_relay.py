@@ -90,6 +90,9 @@ def test_a_reaction_that_fails_holds_up_its_own_event_and_no_other(
     assert AuditEntry.objects.exists()
     assert "stays undelivered" in caplog.text
     broken = False
+    assert deliver_batch() == 0, "it waits before it is tried again, and holds up nothing"
+    assert (left.get().attempts, left.get().last_error) == (1, "ValueError: this reaction is broken")
+    OutboxEvent.objects.update(not_before=None)
     deliver_all()
     assert not OutboxEvent.objects.filter(delivered_at=None).exists()
     assert AuditEntry.objects.filter(type="project.created").count() == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 
 import pytest
 from django.test import Client
@@ -19,6 +19,7 @@ from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 
@@ -46,6 +47,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -137,23 +142,15 @@ class Scene:
         )  # fmt: skip
 
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification"))
-        }:
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "notification": {"notice_id": self.notice.id},
+        """Return the address of a page, with what its route asks for."""
+        route = next(page.route for page in ADDRESSES if page.name == name)
+        samples: dict[str, object] = {
+            "tenant": self.world.tenant_slug, "project": self.world.project.slug, "number": self.build.number,
+            "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
+            "name": "roles" if name == "help-topic" else self.world.project.slug,
         }  # fmt: skip
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
 

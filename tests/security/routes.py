@@ -89,4 +89,10 @@ ROUTES = (
     Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
     _open("GET", "/images", "401 200 200 200 200 200"),
     Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+    # A stranger reads the trail of their own tenant.
+    _open("GET", "/audit", "401 200 200 403 200 200"),
+    Route("GET", "/audit?project={project}", "401 404 200 403 200 200"),
+    _open("GET", "/audit/export?format=jsonl", "401 200 200 403 200 200"),
+    _open("GET", "/admin/audit", "401 403 403 403 403 403"),
+    _open("GET", "/admin/audit/export", "401 403 403 403 403 403"),
 )

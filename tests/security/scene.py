@@ -110,6 +110,6 @@ def counted() -> tuple[int, int, int, list[Any]]:
     return (
         Build.objects.count(),
         Project.objects.filter(deleted_at=None).count(),
-        OutboxEvent.objects.exclude(type="member.sign_in_refused").count(),
+        OutboxEvent.objects.exclude(type__in=["member.sign_in_refused", "audit.refused"]).count(),
         list(Build.objects.order_by("id").values_list("id", "status", "cancel_requested_at")),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 import re
 import uuid
@@ -25,6 +26,7 @@ from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
@@ -60,6 +62,8 @@ api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
 api.add_router("/notifications", notification_routes.router)
+api.add_router("/audit", audit_routes.router)
+api.add_router("/admin", audit_routes.admin)
 
 
 @api.exception_handler(FactoryError)
@@ -232,7 +236,8 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
     and the registry then refuses.
     """
-    from imagefactory.entry.http.registry import issue, read_grant
+    from imagefactory.entry.http.refusals import note_scopes
+    from imagefactory.entry.http.registry import issue, read_grant, refused_scopes
 
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -248,10 +253,15 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
         scope.enter(actor.tenant)
+        actor = identity.actor_for_token(
+            password[:400], request_id=getattr(request, "request_id", ""), address=client_address(request)
+        )
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
-    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+    allowed = functools.cache(functools.partial(registry_access, actor))
+    note_scopes(request, actor, refused_scopes(scopes, allowed))
+    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, allowed))
 
 
 def openapi_text() -> str:

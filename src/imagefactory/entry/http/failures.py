@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 
 from imagefactory.domain.identity.selectors import Person, owners_of
 from imagefactory.entry.http.actors import actor_of
+from imagefactory.entry.http.refusals import note
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unavailable
 
@@ -73,6 +74,7 @@ def wants_json(request: HttpRequest) -> bool:
 
 def envelope(request: HttpRequest, error: FactoryError) -> JsonResponse:
     """Return the one error shape of the API (contracts.md, "HTTP API")."""
+    note(request, error, status_of(error))
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
@@ -103,6 +105,7 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
 
         wanted = request.get_full_path() if request.method == "GET" else "/"
         return redirect("/login?" + urlencode({"next": wanted}) if wanted != "/" else "/login")
+    note(request, error, status_of(error))
     response = render(
         request,
         "error.html",
