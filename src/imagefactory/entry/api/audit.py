@@ -36,7 +36,11 @@ class AuditQuery(Schema):
     project: s.Text = Field("", max_length=64, description="Slug or id of a project.")
     result: s.Text = Field("", max_length=10, description="done, refused or failed.")
     address: s.Text = Field("", max_length=64, description="Address that the request came from.")
-    text: s.Text = Field("", max_length=200, description="Beginnings of words, of names, ids, reasons and values.")
+    text: s.Text = Field(
+        "",
+        max_length=200,
+        description="Words of names, ids, reasons, values; with a digit in it or * at its end a beginning.",
+    )
 
 
 def _aware(moment: dt.datetime | None) -> dt.datetime | None:

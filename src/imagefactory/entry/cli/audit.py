@@ -25,7 +25,7 @@ Project = Annotated[str, typer.Option(help="Of this project; of all tenants, its
 Resource = Annotated[str, typer.Option(help="Id of the object.")]
 Result = Annotated[str, typer.Option(help="done, refused or failed.")]
 Address = Annotated[str, typer.Option(help="Address that the request came from.")]
-Text = Annotated[str, typer.Option(help="Beginnings of words.")]
+Text = Annotated[str, typer.Option(help="Words; the beginning of one ends with *.")]
 Everything = Annotated[
     bool, typer.Option("--all-tenants", help="Of the whole installation; for system administrators.")
 ]
