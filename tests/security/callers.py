@@ -21,6 +21,8 @@ from imagefactory.kernel.actor import Actor
 from tests.conftest import PASSWORD, World, _sign_up
 from tests.security.everything import Everything
 
+# So that two answers can be compared byte by byte.
+SAME = {"X-Request-ID": "generated-tests"}
 NOTHING: frozenset[Permission] = frozenset()
 
 
@@ -179,7 +181,7 @@ class Asker:
         self.user_id, self.token = caller.make(place)
         # Called with each answer before what the request did is taken back.
         self.inspect: Callable[[Any], None] = lambda answer: None
-        self.browser = Client(raise_request_exception=False)
+        self.browser = Client(raise_request_exception=False, headers=SAME)
         if self.user_id is not None and not caller.by_key:
             self.browser.force_login(User.objects.get(id=self.user_id))
         if caller.name == "revoked session":  # a changed password ends a browser's session
@@ -199,7 +201,7 @@ class Asker:
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """Ask the API; `body` "upload" sends an archive."""
         headers = self._bearer() | (headers or {})
-        client, url = Client(raise_request_exception=False), f"/api/v1{path}"
+        client, url = Client(raise_request_exception=False, headers=SAME), f"/api/v1{path}"
         with transaction.atomic():
             if body == "upload":
                 answer = client.post(

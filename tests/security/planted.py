@@ -117,17 +117,18 @@ def never(value: str) -> str:
 def variants(value: str) -> list[str]:
     """Return the forms in which an answer may repeat what it was sent, the longest first."""
     forms = {value, quote(value), quote(value, safe=""), quote_plus(value), html.escape(value), ids.slugify(value)}
-    forms |= {f.replace("'", "&#x27;") for f in forms}
+    # A message may quote the beginning of what it refuses.
+    forms |= {value[:length] for length in (20, 30, 40) if len(value) > length}
     return sorted((f for f in forms if f), key=len, reverse=True)
 
 
 _CHANGING = (
-    (re.compile(rb'"request_id": ?"[^"]*"|Request id:? ?<?[^<\s]*'), b"<request>"),
-    (re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"'), b"<csrf>"),
+    (re.compile(rb'data-now="\d+"'), b"<now>"),
+    (re.compile(rb'name="csrf(middlewaretoken)?" (value|content)="[^"]*"'), b"<csrf>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[0-9.:+Z]*(&#43;\d\d:\d\d)?"), b"<time>"),
     (re.compile(rb"\d+ seconds? ago|just now"), b"<ago>"),
-    (re.compile(rb"if[kar]_[0-9a-f_]{20,}"), b"<token>"),
+    (re.compile(rb"if[kar]_[0-9a-f_]{12,}"), b"<token>"),
 )
 
 
