@@ -55,14 +55,15 @@ def _rows(place: Everything) -> dict[type[models.Model], models.QuerySet[Any]]:
     with as_role("app"), scope.tenant(place.world.tenant_id):
         found = {table: keys(table) for table in walled()}
     rows = {by_table[t]: by_table[t]._default_manager.filter(pk__in=list(k)) for t, k in found.items() if t in by_table}
-    people = list(place.world.users[r] for r in ("owner", "admin", "member", "viewer"))
+    people = [place.world.users[r] for r in ("owner", "admin", "member", "viewer")]
     ours = {"tenant_id": place.world.tenant_id}
-    return rows | {
+    of_people: dict[type[models.Model], models.QuerySet[Any]] = {
         Tenant: Tenant.objects.filter(id=place.world.tenant_id),
         User: User.objects.filter(id__in=people),
         AuthSession: AuthSession.objects.filter(user_id__in=people),
         **{m: m._default_manager.filter(**ours) for m in (ApiKey, Membership, RoleBinding, Notice)},
     }
+    return rows | of_people
 
 
 def _mark(row: models.Model, number: int) -> None:
