@@ -95,7 +95,8 @@ def test_every_route_and_page_can_be_asked() -> None:
 
 
 def test_each_is_accepted_from_somebody_so_that_no_refusal_passes_for_nothing(place: Everything) -> None:
-    wrong, askers = [], {c.name: Asker(c, place) for c in (OWNER, ADMINISTRATOR)}
+    wrong: list[object] = []
+    askers = {c.name: Asker(c, place) for c in (OWNER, ADMINISTRATOR)}
     for route in ROUTES:
         answer = _ask(askers[_accepted_by(route.need).name], route)
         if answer.status_code >= 300:
