@@ -43,7 +43,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "login-email-link": (400,) * 6,
     "me-email": SIGNED_IN,
     "me-security": SIGNED_IN,
-    "me-security-required": SIGNED_IN,
+    "me-security-required": (302,) * 6,
     "me-security-app": SIGNED_IN,
     "me-security-key": SIGNED_IN,
     "me-security-codes": SIGNED_IN,
