@@ -9,6 +9,7 @@ from typing import Final
 from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
+from imagefactory.kernel import scope
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.devices import MAX_USER_AGENT
 from imagefactory.kernel.errors import InvalidRequest, Unauthorized
@@ -52,7 +53,7 @@ def anonymous(request: HttpRequest) -> Actor:
 
 
 def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: bool = False) -> Actor:
-    """Return who is asking, in the tenant that the address, the header or the key names.
+    """Return who is asking, in the tenant that the address, the header or the key names, and put it in scope.
 
     `unfinished` lets those in who have an address to confirm or a password to change, to do just that.
 
@@ -60,6 +61,7 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
+        scope.enter(found.tenant)
         return found
     wanted = tenant or request.headers.get("X-Tenant-ID") or None
     if wanted and len(wanted) > 64:
@@ -80,5 +82,6 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
     else:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
     actor = dataclasses.replace(actor, user_agent=user_agent(request))
+    scope.enter(actor.tenant)
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor

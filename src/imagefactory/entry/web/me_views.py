@@ -13,6 +13,7 @@ from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import KeyNotFound
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.persons import person_in_tenant
 from imagefactory.entry.web.rights import LABELS
 from imagefactory.entry.web.signin import door
 from imagefactory.entry.web.signin.me import back, own_actor
@@ -57,7 +58,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def keys(request: HttpRequest) -> HttpResponse:
-    actor, form, made = own_actor(request, strict=True), Form({"days": "90"}), ""
+    actor, form, made = person_in_tenant(request), Form({"days": "90"}), ""
     scopes = request.POST.getlist("scopes")
     if request.method == "POST":
         form = Form(typed(request.POST, "name", "days"))
@@ -79,7 +80,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def revoke_key(request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
     """Say what the revocation would do, and do it when that page is sent."""
-    actor = own_actor(request, strict=True)
+    actor = person_in_tenant(request)
     if request.method == "GET":
         key = next((k for k in selectors.keys_of(actor) if k.id == key_id), None)
         if key is None:

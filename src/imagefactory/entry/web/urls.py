@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.urls import path, register_converter
+from django.urls import register_converter
 from django.urls.converters import StringConverter
 
 from imagefactory.domain.identity.permissions import Permission
@@ -18,6 +18,7 @@ from imagefactory.entry.web import (
     log_views,
     me_views,
     new_build_views,
+    notification_views,
     overview_views,
     palette_views,
     project_views,
@@ -65,6 +66,12 @@ PAGES: Final = (
     Page("me/keys", me_views.keys, "me-keys", SIGNED_IN),
     Page("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, "me-key-revoke", SIGNED_IN),
     Page("me/appearance", me_views.appearance, "me-appearance", SIGNED_IN),
+    Page("me/notifications", notification_views.email_settings, "me-notifications", SIGNED_IN),
+    Page("notifications", notification_views.notifications, "notifications", SIGNED_IN),
+    Page("notifications/badge", notification_views.badge, "notifications-badge", SIGNED_IN),
+    Page("notifications/read", notification_views.read, "notifications-read", SIGNED_IN),
+    Page("notifications/unread", notification_views.unread, "notifications-unread", SIGNED_IN),
+    Page("notifications/<uuid:notice_id>", notification_views.open_notice, "notification", SIGNED_IN),
     Page("help", help_views.topic, "help", OPEN),
     Page("help/<slug:name>", help_views.topic, "help-topic", OPEN),
     Page(f"{_T}/", overview_views.overview, "overview", MEMBER),
@@ -98,12 +105,11 @@ PAGES: Final = (
     Page(f"{_B}/log", log_views.full_log, "build-log", VIEW_BUILD),
     Page(f"{_B}/log/raw", log_views.raw_log, "build-log-raw", READ_LOG),
     Page(f"{_B}/log/download", log_views.download_log, "build-log-download", READ_LOG),
-    Page(f"{_B}/log/lines", log_views.log_lines, "build-log-lines", READ_LOG),
-    Page(f"{_B}/log/outline", log_views.log_outline, "build-log-outline", READ_LOG),
-    Page(f"{_B}/log/search", log_views.log_search, "build-log-search", READ_LOG),
+    Page(f"{_B}/log/lines", log_views.log_lines, "build-log-lines", VIEW_BUILD),
+    Page(f"{_B}/log/outline", log_views.log_outline, "build-log-outline", VIEW_BUILD),
+    Page(f"{_B}/log/search", log_views.log_search, "build-log-search", VIEW_BUILD),
     Page(f"{_B}/cancel", build_views.cancel, "build-cancel", CANCEL),
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
 )
 
 urlpatterns = [page.pattern() for page in PAGES]
-urlpatterns += [path(route, account_views.sign_in, name=name) for name, route in signin_urls.ALIASES.items()]
