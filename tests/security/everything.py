@@ -54,6 +54,7 @@ def _own_sign_in(actor: Actor) -> dict[str, Any]:
     user = User.objects.get(id=actor.person)
     made = {"session_id": str(people.open_browser_session(actor, user.id, how="password"))}
     data = {"name": "blue key", "credential": {}}
+    Authenticator.objects.filter(user=user).delete()
     made["factor_id"] = str(Authenticator.objects.create(user=user, type="webauthn", data=data).pk)
     for name, purpose, email in (
         ("reset_token", ProofPurpose.RESET_PASSWORD, user.email),
