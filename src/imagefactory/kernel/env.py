@@ -261,7 +261,7 @@ class Settings(BaseSettings):
     @property
     def has_mail(self) -> bool:
         """Whether a mail server is set."""
-        return bool(getattr(self, "mail_host", ""))
+        return bool(self.mail_host)
 
     @property
     def confirms_email(self) -> bool:

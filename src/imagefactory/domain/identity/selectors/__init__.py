@@ -14,6 +14,7 @@ from imagefactory.domain.identity.selectors.people import person as person
 from imagefactory.domain.identity.selectors.people import person_by_email as person_by_email
 from imagefactory.domain.identity.selectors.people import time_zones as time_zones
 from imagefactory.domain.identity.selectors.people import user_with_email as user_with_email
+from imagefactory.domain.identity.selectors.proofs import Letter as Letter
 from imagefactory.domain.identity.selectors.proofs import letter as letter
 from imagefactory.domain.identity.selectors.proofs import link_works as link_works
 from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
