@@ -16,6 +16,18 @@ from tests.security.samples import BODIES
 
 # A person's own matters, which no key of theirs may change, whatever its scopes (identity's `may_act_as_person`).
 NOT_FOR_KEYS = {
+    ("POST", "/auth/password"),
+    ("POST", "/auth/email"),
+    ("PUT", "/auth/profile"),
+    ("GET", "/auth/sessions"),
+    ("DELETE", "/auth/sessions"),
+    ("DELETE", "/auth/sessions/{session_id}"),
+    ("GET", "/auth/history"),
+    ("GET", "/auth/second-factors"),
+    ("POST", "/auth/second-factors/app"),
+    ("POST", "/auth/second-factors/app/confirm"),
+    ("POST", "/auth/second-factors/recovery-codes"),
+    ("POST", "/auth/second-factors/{factor_id}/remove"),
     ("POST", "/api-keys"),
     ("DELETE", "/api-keys/{key_id}"),
     ("PATCH", "/notifications/settings"),

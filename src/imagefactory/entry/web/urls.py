@@ -35,6 +35,7 @@ from imagefactory.entry.web.addresses import (
     in_tenant,
     of_installation,
 )
+from imagefactory.entry.web.signin import urls as signin_urls
 
 
 class DigestConverter(StringConverter):
@@ -69,6 +70,7 @@ PAGES: Final = (
     Page("login", account_views.sign_in, "login", OPEN),
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
+    *signin_urls.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
