@@ -16,6 +16,8 @@ NO_PAGES = {
     "sso-metadata",  # XML for the provider
     "notification",  # leads on to what it is about
     "notifications-badge",
+    "activity-export",
+    "admin-audit-export",
     "palette",
     "build-log-raw",
     "build-log-download",

@@ -407,6 +407,40 @@ class ImagesOut(Page):
     items: list[ImageOut]
 
 
+class AuditEntryOut(Schema):
+    event_id: uuid.UUID
+    occurred_at: dt.datetime
+    recorded_at: dt.datetime
+    seq: int = Field(description="Number in the chain of its tenant.")
+    tenant_id: uuid.UUID | None
+    project_id: uuid.UUID | None
+    type: str
+    actor_id: uuid.UUID | None
+    actor_kind: str
+    actor_name: str
+    actor_email: str
+    key_id: uuid.UUID | None
+    object_kind: str
+    object_id: str
+    object_label: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    details: dict[str, Any]
+    result: str
+    reason: str
+    address: str
+    request_id: str
+    correlation_id: str
+    hash: str
+
+
+class AuditOut(Page):
+    items: list[AuditEntryOut]
+    previous_cursor: str = ""
+    total: int
+    total_is_estimate: bool
+
+
 class LogLinesOut(Schema):
     lines: list[list[Any]] = Field(description="Each is [number, time in ms since 1970, stage, stream, text].")
     last: int

@@ -55,7 +55,7 @@ def change_email(request: HttpRequest, body: s.NewEmailIn) -> Status[Any]:
     return Status(200, {"message": "The address is changed."})
 
 
-@router.patch("/me", response={204: None}, openapi_extra=_SIGNED_IN)
+@router.put("/profile", response={204: None}, openapi_extra=_SIGNED_IN)
 def update_profile(request: HttpRequest, body: s.ProfileIn) -> Status[None]:
     """Change one's own name and time zone."""
     services.update_profile(actor(request), name=body.name, time_zone=body.time_zone)

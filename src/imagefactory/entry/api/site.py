@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 import re
 import uuid
@@ -26,6 +27,7 @@ from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.errors import SecondFactorRequired
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import identity_providers as provider_routes
@@ -72,6 +74,8 @@ api.add_router("/identity-providers", provider_routes.router)
 api.add_router("/auth", provider_routes.exchange)
 api.add_router("/ci-trust", provider_routes.trust)
 api.add_router("/notifications", notification_routes.router)
+api.add_router("/audit", audit_routes.router)
+api.add_router("/admin", audit_routes.admin)
 
 
 @api.exception_handler(FactoryError)
@@ -256,7 +260,8 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
     and the registry then refuses.
     """
-    from imagefactory.entry.http.registry import issue, read_grant
+    from imagefactory.entry.http.refusals import note_scopes
+    from imagefactory.entry.http.registry import issue, read_grant, refused_scopes
 
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -270,14 +275,18 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     if grant is not None:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
-        actor = identity.actor_for_token(password[:400], address=known_address(request))
+        actor = identity.actor_for_token(
+            password[:400], request_id=getattr(request, "request_id", ""), address=known_address(request)
+        )
         scope.enter(actor.tenant)
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
+    allowed = functools.cache(functools.partial(registry_access, actor))
+    note_scopes(request, actor, refused_scopes(scopes, allowed))
     holder = f"key:{actor.key_id}" if actor.key_id else f"session:{identity.session_of_token(password[:400])}"
     subject = f"{actor.tenant_slug}/{actor.email or actor.subject_id}"
-    return JsonResponse(issue(subject, scopes, lambda path: registry_access(actor, path), holder))
+    return JsonResponse(issue(subject, scopes, allowed, holder))
 
 
 def openapi_text() -> str:

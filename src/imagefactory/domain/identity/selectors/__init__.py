@@ -29,6 +29,7 @@ from imagefactory.domain.identity.selectors.people import person as person
 from imagefactory.domain.identity.selectors.people import person_by_email as person_by_email
 from imagefactory.domain.identity.selectors.people import time_zones as time_zones
 from imagefactory.domain.identity.selectors.people import user_with_email as user_with_email
+from imagefactory.domain.identity.selectors.proofs import Letter as Letter
 from imagefactory.domain.identity.selectors.proofs import letter as letter
 from imagefactory.domain.identity.selectors.proofs import link_works as link_works
 from imagefactory.domain.identity.selectors.providers import LinkView as LinkView
@@ -69,6 +70,7 @@ from imagefactory.domain.identity.selectors.tenants import TenantView as TenantV
 from imagefactory.domain.identity.selectors.tenants import last_tenant_slug as last_tenant_slug
 from imagefactory.domain.identity.selectors.tenants import require_tenant as require_tenant
 from imagefactory.domain.identity.selectors.tenants import tenant_slug as tenant_slug
+from imagefactory.domain.identity.selectors.tenants import tenant_slugs as tenant_slugs
 from imagefactory.domain.identity.selectors.tenants import tenant_with_slug as tenant_with_slug
 from imagefactory.domain.identity.selectors.tenants import tenants_of as tenants_of
 from imagefactory.domain.identity.selectors.tenants import tenants_open_to as tenants_open_to

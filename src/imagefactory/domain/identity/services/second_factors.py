@@ -89,12 +89,18 @@ def confirm_app(actor: Actor, *, setup: str, code: str) -> list[str]:
         return _codes_if_none(actor, user)
 
 
-def key_errors(actor: Actor, name: str) -> dict[str, list[str]]:
-    """Return what is wrong with the name of one more security key, or with having one more."""
+def _name_errors(name: str) -> dict[str, list[str]]:
     if not 1 <= len(name.strip()) <= 80:
         return {"name": ["Name the key, in at most 80 characters, such as “blue key” or “laptop”."]}
     if strange := plain_text_errors(name):
         return {"name": strange}
+    return {}
+
+
+def key_errors(actor: Actor, name: str) -> dict[str, list[str]]:
+    """Return what is wrong with the name of one more security key, or with having one more."""
+    if wrong := _name_errors(name):
+        return wrong
     if Authenticator.objects.filter(user_id=actor.person, type=Authenticator.Type.WEBAUTHN).count() >= MAX_KEYS:
         return {"name": [f"An account has at most {MAX_KEYS} security keys. Remove one that is not used any more."]}
     return {}
@@ -131,7 +137,7 @@ def rename_key(actor: Actor, factor_id: int, name: str) -> None:
     authorize(policies.may_act_as_person(actor))
     with transaction.atomic():
         row = _own(actor, factor_id, Authenticator.Type.WEBAUTHN)
-        if (wrong := key_errors(actor, name)) and row.data["name"] != name.strip():
+        if wrong := _name_errors(name):
             raise ValidationFailed(wrong)
         before, row.data["name"] = str(row.data["name"]), name.strip()
         row.save(update_fields=["data"])

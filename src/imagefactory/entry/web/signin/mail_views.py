@@ -42,12 +42,12 @@ def _over(request: HttpRequest, again: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def reset(request: HttpRequest, token: str) -> HttpResponse:
+def reset(request: HttpRequest, reset_token: str) -> HttpResponse:
     """Set a new password by a link, once."""
     form = Form()
     if request.method == "POST":
         try:
-            services.reset_password(anonymous(request), token, request.POST.get("new_password", ""))
+            services.reset_password(anonymous(request), reset_token, request.POST.get("new_password", ""))
             messages.success(
                 request, "Your new password is set, and every sign-in of this account has ended. Sign in again."
             )
@@ -56,7 +56,7 @@ def reset(request: HttpRequest, token: str) -> HttpResponse:
             form = Form({}, error.fields)
         except LinkOver:
             return _over(request, "/login/recover")
-    elif not selectors.link_works(ProofPurpose.RESET_PASSWORD, token):
+    elif not selectors.link_works(ProofPurpose.RESET_PASSWORD, reset_token):
         return _over(request, "/login/recover")
     return render(request, "login_reset.html", {"form": form}, status=form.status)
 
@@ -116,11 +116,11 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def confirm_link(request: HttpRequest, token: str) -> HttpResponse:
+def confirm_link(request: HttpRequest, confirm_token: str) -> HttpResponse:
     """Confirm a new account's address; by a button, as mail programs open links on their own."""
     if request.method == "POST":
         try:
-            confirmed = services.confirm_email(anonymous(request), token)
+            confirmed = services.confirm_email(anonymous(request), confirm_token)
         except LinkOver:
             return _over(request, "/login/confirm")
         messages.success(request, "Your e-mail address is confirmed.")
@@ -128,21 +128,21 @@ def confirm_link(request: HttpRequest, token: str) -> HttpResponse:
         if kept.get("user") == str(confirmed) and not request.user.is_authenticated:
             return door.enter(request, confirmed, how="password")
         return redirect("/" if request.user.is_authenticated else "/login")
-    if not selectors.link_works(ProofPurpose.CONFIRM_EMAIL, token):
+    if not selectors.link_works(ProofPurpose.CONFIRM_EMAIL, confirm_token):
         return _over(request, "/login/confirm")
     return render(request, "login_link.html", {"what": "confirm"})
 
 
 @require_http_methods(["GET", "POST"])
-def email_link(request: HttpRequest, token: str) -> HttpResponse:
+def email_link(request: HttpRequest, email_token: str) -> HttpResponse:
     """Change an account's address to the one that the link was sent to."""
     if request.method == "POST":
         try:
-            email = services.confirm_new_email(anonymous(request), token)
+            email = services.confirm_new_email(anonymous(request), email_token)
         except LinkOver:
             return _over(request, "/me/email")
         messages.success(request, f"The address of your account is {email} now. Sign in with it from now on.")
         return redirect("/me/profile" if request.user.is_authenticated else "/login")
-    if not selectors.link_works(ProofPurpose.CHANGE_EMAIL, token):
+    if not selectors.link_works(ProofPurpose.CHANGE_EMAIL, email_token):
         return _over(request, "/me/email")
     return render(request, "login_link.html", {"what": "change"})

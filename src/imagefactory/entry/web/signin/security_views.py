@@ -31,10 +31,11 @@ def security(request: HttpRequest) -> HttpResponse:
 def required(request: HttpRequest) -> HttpResponse:
     """Lead someone to a second factor whom a tenant does not let in without one."""
     actor = own_actor(request)
-    if selectors.second_factors(actor).any:
+    wanted_by = selectors.tenants_that_want_a_factor(actor)
+    if not wanted_by or selectors.second_factors(actor).any:
         return back(actor, "security")
     page = {
-        "section": "security", "form": Form(), "wanted_by": selectors.tenants_that_want_a_factor(actor),
+        "section": "security", "form": Form(), "wanted_by": wanted_by,
         "obstacle": webauthn.obstacle(),
     }  # fmt: skip
     return show.page(request, "me_security_required.html", page)
