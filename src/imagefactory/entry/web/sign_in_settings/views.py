@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -55,8 +55,7 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
     form = Form()
     if request.method == "POST":
         if tenant_id is None:
-            authorize(policies.may_manage_providers(actor, None))
-            raise ProviderNotFound
+            return HttpResponseNotAllowed(["GET"])  # the rule is a team's
         try:
             services.require_sso(actor, required=request.POST.get("required") == "1")
             messages.success(request, "The rule for members is saved.")
