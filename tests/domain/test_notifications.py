@@ -25,6 +25,7 @@ from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import PermissionDenied, ValidationFailed
 from imagefactory.kernel.ids import uuid7
 from imagefactory.kernel.outbox.models import OutboxEvent
+from tests.conftest import next_millisecond
 
 ADA_ID, TENANT, EVENT = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=9)
 ADA = Recipient("Ada@Example.com", "Ada", ADA_ID)
@@ -53,6 +54,7 @@ def tell(
     channels: Sequence[str] = ("in_app", "email"),
     tenant: uuid.UUID | None = TENANT,
 ) -> None:
+    next_millisecond()
     notify(event_id=event or uuid7(), kind=kind, tenant_id=tenant, to=to, message=message, channels=channels)
 
 
@@ -449,6 +451,7 @@ def test_marking_and_undoing_touch_just_what_was_marked(db: None) -> None:
         tell(Message(str(i), []))
     items, _ = selectors.list_notices(ACTOR, [TENANT])
     services.mark_read(ACTOR, [TENANT], [items[0].id])
+    next_millisecond()  # two marks of one moment would be undone together
     moment = services.mark_read(ACTOR, [TENANT])
     assert selectors.unread_count(ACTOR, [TENANT]) == 0
     assert selectors.count_read_at(ACTOR, [TENANT], moment) == 3

@@ -15,7 +15,7 @@ from imagefactory.domain.notifications.services import Message, Recipient, notif
 from imagefactory.kernel import env
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.ids import uuid7
-from tests.conftest import World
+from tests.conftest import World, next_millisecond
 from tests.pages.test_pages import client
 
 
@@ -23,6 +23,7 @@ def tell(
     world: World, subject: str, path: str = "/help", role: str = "member", tenant: uuid.UUID | None = None
 ) -> Notice:
     user, event = User.objects.get(id=world.users[role]), uuid7()
+    next_millisecond()
     notify(
         event_id=event, kind="builds.failed", tenant_id=tenant or world.tenant_id,
         to=[Recipient(user.email, user.name, user.id)], message=Message(subject, ["Why."], ("Open", path)),

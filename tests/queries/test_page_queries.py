@@ -20,26 +20,26 @@ from imagefactory.kernel.actor import system
 from imagefactory.kernel.ids import uuid7
 from tests.conftest import INLINE, World
 
-# Session, person, actor (person, tenant, roles), teams, running builds and unread notices are in each; the rest is the
-# page's own.
+# Session, person, actor (person, tenant, roles), teams, running builds and unread notices are in each, and in
+# those that listen to nothing but the badge where their stream begins; the rest is the page's own.
 PAGES = {
     "overview": 21,
     "builds": 13,
-    "projects": 12,
+    "projects": 13,
     "images": 14,
     "project": 18,
     "project-builds": 14,
     "build": 18,
-    "build-config": 13,
-    "build-log": 14,
-    "build-new": 16,
-    "settings": 10,
-    "settings-source": 14,
-    "settings-credentials": 12,
-    "image": 16,
-    "me-keys": 15,
-    "notifications": 18,
-    "me-notifications": 15,
+    "build-config": 14,
+    "build-log": 15,
+    "build-new": 17,
+    "settings": 11,
+    "settings-source": 15,
+    "settings-credentials": 13,
+    "image": 17,
+    "me-keys": 16,
+    "notifications": 19,
+    "me-notifications": 16,
 }
 
 

@@ -177,6 +177,8 @@ class Asker:
     def __init__(self, caller: Caller, place: Everything) -> None:
         self.caller, self.place = caller, place
         self.user_id, self.token = caller.make(place)
+        # Called with each answer before what the request did is taken back.
+        self.inspect: Callable[[Any], None] = lambda answer: None
         self.browser = Client(raise_request_exception=False)
         if self.user_id is not None and not caller.by_key:
             self.browser.force_login(User.objects.get(id=self.user_id))
@@ -206,7 +208,7 @@ class Asker:
             else:
                 sent = b"" if body is None else json.dumps(body)
                 answer = client.generic(method, url, sent, content_type="application/json", headers=headers)
-            _read(answer)
+            self._looked_at(answer)
             transaction.set_rollback(True)
         return answer
 
@@ -220,11 +222,11 @@ class Asker:
                 if form is None
                 else self.browser.post(url, form, headers=headers)
             )
-            _read(answer)
+            self._looked_at(answer)
             transaction.set_rollback(True)
         self.browser.cookies = cookies
         return answer
 
-
-def _read(answer: Any) -> None:
-    answer.body = answer.getvalue()
+    def _looked_at(self, answer: Any) -> None:
+        answer.body = answer.getvalue()
+        self.inspect(answer)

@@ -180,6 +180,7 @@ def doctor() -> None:
     for name, value in tools.kernel().items():
         _say(f"{name}: {value}")
     _say(f"runner helper: {isolation.told(isolation.choose(site.settings))}")
+    _say(f"e-mail: {checks.mail_told(site.settings)}")
     for sentence in checks.strange_settings():
         _warn(sentence)
     if told := second_wall.missing(pg.url("web")):
