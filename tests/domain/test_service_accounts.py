@@ -114,7 +114,7 @@ def test_a_key_of_an_account_is_never_wider_than_the_account(world: World) -> No
     account = services.create_service_account(owner, fields(project_ids=[world.project.id]))
     for wrong in ({"scopes": ["team:manage"]}, {"project_ids": [other.id]}):
         with pytest.raises(ValidationFailed):
-            services.create_account_key(owner, account.id, name="x", **wrong)  # type: ignore[arg-type]
+            services.create_account_key(owner, account.id, name="x", **wrong)
 
 
 def test_switched_off_or_deleted_its_keys_stop_at_once(world: World) -> None:
@@ -137,7 +137,7 @@ def test_it_survives_its_maker_is_listed_for_review_and_taken_over(world: World)
     account_id, text = made(world, "admin", project_ids=[world.project.id])
     assert not selectors.service_account(world.actor("owner"), account_id).needs_review
     for model in (RoleBinding, Membership):
-        model.objects.filter(user_id=world.users["admin"], tenant_id=world.tenant_id).delete()  # type: ignore[attr-defined]
+        model.objects.filter(user_id=world.users["admin"], tenant_id=world.tenant_id).delete()
     assert selectors.actor_for_token(text).service_account_id == account_id
     assert selectors.service_account(world.actor("owner"), account_id).needs_review
     services.take_over_service_account(world.actor("owner"), account_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -43,11 +45,11 @@ PAGES = {
     "settings-source": 15,
     "settings-credentials": 13,
     "image": 17,
-    "me-keys": 16,
-    "tenant-keys": 15,
+    "me-keys": 20,
+    "tenant-keys": 14,
     "service-accounts": 12,
-    "service-account": 16,
-    "tenant-network": 12,
+    "service-account": 17,
+    "tenant-network": 11,
     "notifications": 19,
     "me-notifications": 16,
 }

@@ -61,7 +61,7 @@ def test_people_are_held_to_it_only_when_the_list_says_so(world: World) -> None:
     assert refused.status_code == 403
     assert OUTSIDE in refused.content.decode()
     assert ask(page, INSIDE, user=user).status_code == 200
-    tenant = {"X-Tenant-ID": world.tenant_slug}
+    tenant: dict[str, Any] = {"X-Tenant-ID": world.tenant_slug}
     access = services.open_session(world.actor("viewer"), user).access
     assert ask("/api/v1/projects", OUTSIDE, key=access, **tenant).status_code == 403
 
