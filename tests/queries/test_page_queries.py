@@ -24,8 +24,10 @@ from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.domain.projects.services import create_project
+from imagefactory.entry.jobs.outbox import deliver_batch
 from imagefactory.kernel.actor import system
 from imagefactory.kernel.ids import uuid7
+from tests.audit.trail import write
 from tests.conftest import INLINE, World
 
 # Session, person, actor (person, tenant, roles), teams, running builds and unread notices are in each, and in
@@ -52,6 +54,7 @@ PAGES = {
     "tenant-network": 11,
     "notifications": 19,
     "me-notifications": 16,
+    "activity": 14,
 }
 
 
@@ -94,7 +97,17 @@ def _counts(world: World, account: uuid.UUID) -> dict[str, int]:
         arguments: dict[str, object] = {"tenant": world.tenant_slug, "project": "project-0", "number": 1}
         wanted = (
             {"tenant"}
-            if name in {"overview", "builds", "projects", "images", "service-accounts", "tenant-keys", "tenant-network"}
+            if name
+            in {
+                "overview",
+                "builds",
+                "activity",
+                "projects",
+                "images",
+                "service-accounts",
+                "tenant-keys",
+                "tenant-network",
+            }
             else {"tenant", "project"}
         )
         wanted |= {"number"} if name in {"build", "build-config", "build-log"} else set()
@@ -118,9 +131,14 @@ def test_every_page_takes_a_known_number_of_queries_however_much_it_shows(world:
     account = _keys(world, first, 1)
     _finish_builds(world, first, 1)
     few = _counts(world, account)
+    write(60, world.tenant_id)
+    few = _counts(world)
     _finish_builds(world, first, 20)
     _keys(world, first, 12)
     for i in range(1, 12):
         _finish_builds(world, create_project(owner, name=f"Project {i}"), 2)
     assert _counts(world, account) == few
+    while deliver_batch():
+        pass
+    assert _counts(world) == few
     assert few == PAGES

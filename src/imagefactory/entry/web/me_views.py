@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
-from imagefactory.entry.web.persons import person_in_tenant as _actor
-from imagefactory.kernel.actor import Actor
+from imagefactory.entry.web.signin import door
+from imagefactory.entry.web.signin.me import back, own_actor
 from imagefactory.kernel.errors import ValidationFailed
-
-
-def _back(actor: Actor, section: str) -> HttpResponse:
-    return redirect(f"/me/{section}?tenant={actor.tenant_slug}" if actor.tenant_slug else f"/me/{section}")
 
 
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    actor = _actor(request)
+    actor = own_actor(request)
     me = selectors.person(actor.person)
     form = Form({"name": me.name, "time_zone": me.time_zone} if me else {})
     if request.method == "POST":
@@ -30,7 +24,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         try:
             services.update_profile(actor, name=form.value("name"), time_zone=form.value("time_zone"))
             messages.success(request, "Your profile is saved.")
-            return _back(actor, "profile")
+            return back(actor, "profile")
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
     page = {"form": form, "section": "profile", "zones": selectors.time_zones(), "email": actor.email}
@@ -39,16 +33,15 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    actor, form = _actor(request), Form()
+    actor, form = own_actor(request), Form()
     if request.method == "POST":
         try:
             services.change_password(
                 actor, old=request.POST.get("old_password", ""), new=request.POST.get("new_password", "")
             )
-            # This browser stays signed in; all others end with the old password's hash.
-            update_session_auth_hash(request, get_user_model().objects.get(pk=actor.person))
+            door.keep_after_new_password(request)
             messages.success(request, "Your password is changed. All other sessions and API sign-ins have ended.")
-            return _back(actor, "password")
+            return back(actor, "password")
         except ValidationFailed as error:
             form = Form({}, error.fields)
     return show.page(request, "me_password.html", {"form": form, "section": "password"}, status=form.status)
@@ -56,7 +49,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET"])
 def appearance(request: HttpRequest) -> HttpResponse:
-    _actor(request)
+    own_actor(request)
     page = {
         "section": "appearance", "form": Form(),
         "themes": [("system", "As the system"), ("light", "Light"), ("dark", "Dark")],

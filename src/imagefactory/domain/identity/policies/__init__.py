@@ -1,4 +1,4 @@
-"""May this actor do this? Each answers True or the reason why not."""
+"""May this actor do this? Each answers True or the reason why not: one file for each subject."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from imagefactory.domain.identity.policies.keys import may_rule_keys as may_rule
 from imagefactory.domain.identity.policies.keys import may_see_account as may_see_account
 from imagefactory.domain.identity.policies.keys import may_see_networks as may_see_networks
 from imagefactory.domain.identity.policies.keys import may_set_networks as may_set_networks
+from imagefactory.domain.identity.policies.providers import may_manage_providers as may_manage_providers
+from imagefactory.domain.identity.policies.providers import (
+    may_read_installation_providers as may_read_installation_providers,
+)
 from imagefactory.domain.identity.policies.rights import may as may
 from imagefactory.domain.identity.policies.rights import may_act_as_person as may_act_as_person
 from imagefactory.domain.identity.policies.rights import require_capability as require_capability
+from imagefactory.domain.identity.policies.sign_in import may_manage_sign_in as may_manage_sign_in

@@ -36,6 +36,12 @@ def may_act_as_person(actor: Actor) -> Verdict:
             "An API key cannot change its owner's account or make a tenant.",
             "Sign in as a person to do that.",
         )
+    if actor.bound_to is not None:
+        return Refusal(
+            "account:manage",
+            "You came in through the team's own sign-in, which opens this team and not your account.",
+            "Sign in with your own password to do that.",
+        )
     return True
 
 
