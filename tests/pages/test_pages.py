@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver, reverse
 
@@ -14,11 +15,12 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
-from imagefactory.domain.identity.services import create_api_key
+from imagefactory.domain.identity.services import create_api_key, open_browser_session
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 
@@ -27,11 +29,32 @@ DIGEST = f"sha256:{'a' * 64}"
 ALL = (302, 404, 200, 200, 200, 200)
 START = (302, 404, 403, 200, 200, 200)
 OPEN = (200,) * 6
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
 # page -> the status for each role, in the order of ROLES; 302 leads to sign-in, or onwards.
 PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
     "login": (200, 302, 302, 302, 302, 302),
     "signup": OPEN,
+    "login-verify": (302,) * 6,
+    "login-passkey": (200, 302, 302, 302, 302, 302),
+    "login-recover": OPEN,
+    "login-reset": (400,) * 6,
+    "login-change-password": (302, 200, 200, 200, 200, 200),
+    "login-confirm": (302,) * 6,
+    "login-confirm-link": (400,) * 6,
+    "login-email-link": (400,) * 6,
+    "me-email": SIGNED_IN,
+    "me-security": SIGNED_IN,
+    "me-security-required": (302,) * 6,
+    "me-security-app": SIGNED_IN,
+    "me-security-key": SIGNED_IN,
+    "me-security-codes": SIGNED_IN,
+    "me-security-rename": (302, 404, 404, 404, 404, 200),
+    "me-security-remove": (302, 404, 404, 404, 404, 200),
+    "me-sessions": SIGNED_IN,
+    "me-sessions-end": SIGNED_IN,
+    "me-session-end": (302, 404, 404, 404, 404, 200),
+    "me-history": SIGNED_IN,
     "help": OPEN,
     "help-topic": OPEN,
     "me": (302, 200, 200, 200, 200, 200),
@@ -46,6 +69,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -120,6 +147,9 @@ class Scene:
             owner, world.project.id, name="token", kind="build_secret", secret="a long secret"
         )
         self.key = create_api_key(owner, name="ci")[0].id
+        self.sign_in = open_browser_session(owner, owner.person, how="password")
+        data = {"name": "blue key", "credential": {}}
+        self.factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data).pk
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
         )
@@ -137,23 +167,16 @@ class Scene:
         )  # fmt: skip
 
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification"))
-        }:
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "notification": {"notice_id": self.notice.id},
+        """Return the address of a page, with what its route asks for."""
+        route = next(page.route for page in ADDRESSES if page.name == name)
+        samples: dict[str, object] = {
+            "tenant": self.world.tenant_slug, "project": self.world.project.slug, "number": self.build.number,
+            "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
+            "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
+            "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
         }  # fmt: skip
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
 

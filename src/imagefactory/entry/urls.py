@@ -8,6 +8,7 @@ from django.urls import include, path
 from imagefactory.entry.api import site as api_site
 from imagefactory.entry.http import health, registry_events
 from imagefactory.entry.http.failures import page_not_found
+from imagefactory.entry.web.signin.urls import ALIASES
 
 handler404 = page_not_found
 
@@ -25,4 +26,6 @@ urlpatterns = [
     path("api/docs", api_site.docs, name="api-docs"),
     path("api/<path:rest>", _not_found),
     path("", include("imagefactory.entry.web.urls")),
+    # Names that django-allauth asks for; each leads to the page of ours above that has the address.
+    *(path(route, _not_found, name=name) for name, route in ALIASES.items()),
 ]

@@ -37,9 +37,14 @@ class Actor:
     # Of the installation, such as `administrator`; a key never carries one.
     system_roles: frozenset[str] = frozenset()
     tenant_state: str = "active"
+    # The tenant that would have been theirs, had they a second factor.
+    tenant_shut: str = ""
     key_id: uuid.UUID | None = None
+    # The sign-in that this request belongs to; a key has none.
+    session_id: uuid.UUID | None = None
     request_id: str = ""
     address: str = ""
+    user_agent: str = ""
 
     @property
     def person(self) -> uuid.UUID:
@@ -50,6 +55,11 @@ class Actor:
     def tenant(self) -> uuid.UUID:
         """The actor's tenant, or the nil UUID, which no tenant has."""
         return self.tenant_id or NOBODY
+
+    @property
+    def session(self) -> uuid.UUID:
+        """The sign-in that asks, or the nil UUID, which none has."""
+        return self.session_id or NOBODY
 
     @property
     def is_system_admin(self) -> bool:

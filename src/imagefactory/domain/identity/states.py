@@ -13,6 +13,21 @@ class TokenKind(enum.StrEnum):
     REFRESH = "ifr"
 
 
+class SessionKind(enum.StrEnum):
+    """Where a sign-in lives."""
+
+    API = "api"
+    BROWSER = "browser"
+
+
+class ProofPurpose(enum.StrEnum):
+    """What a link in a mail is for; part of what is signed, so none can stand in for another."""
+
+    CONFIRM_EMAIL = "confirm_email"
+    CHANGE_EMAIL = "change_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - a name
+
+
 class TenantState(enum.StrEnum):
     """In all but `active`, reads go on and writes stop."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 import re
 import uuid
@@ -23,14 +24,16 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
+from imagefactory.domain.identity.errors import SecondFactorRequired
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
-from imagefactory.entry.api import reference
+from imagefactory.entry.api import reference, sign_ins
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
@@ -55,11 +58,14 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 api.add_router("/auth", auth_routes.router)
+api.add_router("/auth", sign_ins.router)
 api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
 api.add_router("/notifications", notification_routes.router)
+api.add_router("/audit", audit_routes.router)
+api.add_router("/admin", audit_routes.admin)
 
 
 @api.exception_handler(FactoryError)
@@ -163,6 +169,10 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     if actor.tenant_id is not None or actor.user_id is None:
         return actor
     for tenant in identity.tenants_of(actor.user_id):
+        with contextlib.suppress(SecondFactorRequired):
+            candidate = identity.actor_for_user(actor.user_id, tenant.slug)
+            if builds.may_see(candidate, build_id):
+                return candidate
         candidate = identity.actor_for_user(actor.user_id, tenant.slug)
         scope.enter(candidate.tenant)
         if builds.may_see(candidate, build_id):
@@ -214,6 +224,10 @@ class _Within:
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
+                try:
+                    self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
+                except SecondFactorRequired:  # that one is shut to this person; the others are not
+                    continue
                 self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
             scope.enter(tenant_id)
             yield self._made[tenant_id]
@@ -232,7 +246,8 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
     and the registry then refuses.
     """
-    from imagefactory.entry.http.registry import issue, read_grant
+    from imagefactory.entry.http.refusals import note_scopes
+    from imagefactory.entry.http.registry import issue, read_grant, refused_scopes
 
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -248,10 +263,15 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
         scope.enter(actor.tenant)
+        actor = identity.actor_for_token(
+            password[:400], request_id=getattr(request, "request_id", ""), address=client_address(request)
+        )
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
-    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+    allowed = functools.cache(functools.partial(registry_access, actor))
+    note_scopes(request, actor, refused_scopes(scopes, allowed))
+    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, allowed))
 
 
 def openapi_text() -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
+from typing import Final
 
 from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
 from imagefactory.kernel import scope
 from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.devices import MAX_USER_AGENT
 from imagefactory.kernel.errors import InvalidRequest, Unauthorized
+
+SIGN_IN: Final = "sign_in"  # the name under which a browser's session keeps its sign-in
 
 
 def client_address(request: HttpRequest) -> str:
@@ -24,20 +29,35 @@ def client_address(request: HttpRequest) -> str:
     return remote[:64]
 
 
+def user_agent(request: HttpRequest) -> str:
+    """Return what the client calls itself, bounded and without what the database cannot hold."""
+    return request.headers.get("User-Agent", "").replace("\0", "")[:MAX_USER_AGENT]
+
+
+def browser_session(request: HttpRequest) -> uuid.UUID | None:
+    """Return the sign-in that this browser's cookie belongs to, or None."""
+    named = request.session.get(SIGN_IN) if hasattr(request, "session") else None
+    return uuid.UUID(named) if named else None
+
+
 def anonymous(request: HttpRequest) -> Actor:
     """Return the actor of someone who has not said who they are; for sign-in and sign-up."""
     return Actor(
         ActorKind.USER,
         "someone",
+        session_id=browser_session(request),
         request_id=getattr(request, "request_id", ""),
         address=client_address(request),
+        user_agent=user_agent(request),
     )
 
 
-def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
+def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: bool = False) -> Actor:
     """Return who is asking, in the tenant that the address, the header or the key names, and put it in scope.
 
-    Raises Unauthorized, TokenExpired, TenantNotFound.
+    `unfinished` lets those in who have an address to confirm or a password to change, to do just that.
+
+    Raises Unauthorized, TokenExpired, TenantNotFound, EmailNotConfirmed, PasswordChangeRequired, SecondFactorRequired.
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
@@ -51,13 +71,17 @@ def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
     if scheme:
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("Send the token as `Authorization: Bearer <token>`.")
-        actor = selectors.actor_for_token(token.strip()[:400], wanted, request_id=request_id, address=address)
+        actor = selectors.actor_for_token(
+            token.strip()[:400], wanted, request_id=request_id, address=address, unfinished=unfinished
+        )
     elif request.user.is_authenticated:
         actor = selectors.actor_for_user(
-            uuid.UUID(str(request.user.pk)), wanted, request_id=request_id, address=address
+            uuid.UUID(str(request.user.pk)), wanted, request_id=request_id, address=address, unfinished=unfinished
         )
+        actor = dataclasses.replace(actor, session_id=browser_session(request))
     else:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
+    actor = dataclasses.replace(actor, user_agent=user_agent(request))
     scope.enter(actor.tenant)
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor

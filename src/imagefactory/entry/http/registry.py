@@ -28,6 +28,13 @@ def issue(subject: str, scopes: Sequence[str], allows: Callable[[str], frozenset
     return issuer().issue(subject, granted)
 
 
+def refused_scopes(scopes: Sequence[str], allows: Callable[[str], frozenset[str]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return which repositories are asked for and not granted, and the actions that are missing."""
+    asked = [a for a in parse_scopes(scopes) if a.type == "repository"]
+    missing = [(a.name, tuple(sorted(set(a.actions) - allows(a.name)))) for a in asked]
+    return [(name, actions) for name, actions in missing if actions]
+
+
 def read_grant(text: str) -> Grant | None:
     """Return what a dispatcher's grant allows, or None for any other password."""
     return issuer().read_grant(text)

@@ -6,11 +6,21 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages import builds
+from imagefactory.reactions.messages import builds, sign_in
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
 
 COMPOSERS: Final[dict[str, Composer]] = {
     "build.failed": builds.failed,
+    "member.email_change_asked": sign_in.email_change_asked,
+    "member.email_changed": sign_in.email_changed,
+    "member.email_confirmation_asked": sign_in.confirmation_asked,
+    "member.password_changed": sign_in.password_changed,
+    "member.password_reset_asked": sign_in.reset_asked,
+    "member.recovery_codes_made": sign_in.codes_made,
+    "member.second_factor_added": sign_in.factor_added,
+    "member.second_factor_removed": sign_in.factor_removed,
+    "member.sign_up_repeated": sign_in.sign_up_repeated,
+    "member.signed_in": sign_in.signed_in,
 }

@@ -253,7 +253,7 @@ def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
         why = "rerun" if status in FINISHED else "started"
         emit(
             actor,
-            events.BuildQueued(build.tenant_id, build.project_id, build.id, build.number, why),
+            events.BuildQueued(build.tenant_id, build.project_id, build.id, build.number, why, {"status": str(status)}),
             correlation_id=str(build.id),
         )
     return get_build(actor, build.id)

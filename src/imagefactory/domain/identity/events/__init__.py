@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from imagefactory.domain.identity.events.keys import ApiKeyCreated as ApiKeyCreated
 from imagefactory.domain.identity.events.keys import ApiKeyRevoked as ApiKeyRevoked
+from imagefactory.domain.identity.events.sign_in import EmailChangeAsked as EmailChangeAsked
+from imagefactory.domain.identity.events.sign_in import EmailChanged as EmailChanged
+from imagefactory.domain.identity.events.sign_in import EmailConfirmationAsked as EmailConfirmationAsked
+from imagefactory.domain.identity.events.sign_in import EmailConfirmed as EmailConfirmed
 from imagefactory.domain.identity.events.sign_in import PasswordChanged as PasswordChanged
+from imagefactory.domain.identity.events.sign_in import PasswordChangeForced as PasswordChangeForced
+from imagefactory.domain.identity.events.sign_in import PasswordResetAsked as PasswordResetAsked
+from imagefactory.domain.identity.events.sign_in import ProfileChanged as ProfileChanged
+from imagefactory.domain.identity.events.sign_in import RecoveryCodesMade as RecoveryCodesMade
+from imagefactory.domain.identity.events.sign_in import SecondFactorAdded as SecondFactorAdded
+from imagefactory.domain.identity.events.sign_in import SecondFactorPolicySet as SecondFactorPolicySet
+from imagefactory.domain.identity.events.sign_in import SecondFactorRemoved as SecondFactorRemoved
+from imagefactory.domain.identity.events.sign_in import SecondFactorRenamed as SecondFactorRenamed
+from imagefactory.domain.identity.events.sign_in import SessionsEnded as SessionsEnded
 from imagefactory.domain.identity.events.sign_in import SignedIn as SignedIn
 from imagefactory.domain.identity.events.sign_in import SignedOut as SignedOut
 from imagefactory.domain.identity.events.sign_in import SignInRefused as SignInRefused
+from imagefactory.domain.identity.events.sign_in import SignInUnlocked as SignInUnlocked
+from imagefactory.domain.identity.events.sign_in import SignUpRepeated as SignUpRepeated
 from imagefactory.domain.identity.events.team import MemberJoined as MemberJoined
 from imagefactory.domain.identity.events.team import MemberRoleSet as MemberRoleSet
 from imagefactory.domain.identity.events.tenants import TenantCreated as TenantCreated

@@ -5,7 +5,9 @@ from __future__ import annotations
 from imagefactory.domain.identity.models.keys import ApiKey as ApiKey
 from imagefactory.domain.identity.models.people import User as User
 from imagefactory.domain.identity.models.people import UserManager as UserManager
+from imagefactory.domain.identity.models.proofs import EmailProof as EmailProof
 from imagefactory.domain.identity.models.sessions import AuthSession as AuthSession
+from imagefactory.domain.identity.models.sessions import SignInRecord as SignInRecord
 from imagefactory.domain.identity.models.tenants import Membership as Membership
 from imagefactory.domain.identity.models.tenants import RoleBinding as RoleBinding
 from imagefactory.domain.identity.models.tenants import Tenant as Tenant

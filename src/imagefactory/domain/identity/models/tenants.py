@@ -17,6 +17,7 @@ class Tenant(Entity):
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, default="UTC")
     state = models.CharField(max_length=20, default=TenantState.ACTIVE)
+    second_factor_required = models.BooleanField(default=False)
     may_build = models.BooleanField(default=True)
     may_quarantine_request = models.BooleanField(default=False)
     may_quarantine_release = models.BooleanField(default=False)

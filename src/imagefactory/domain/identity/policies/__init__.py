@@ -48,6 +48,17 @@ def may_act_as_person(actor: Actor) -> Verdict:
     return True
 
 
+def may_manage_sign_in(actor: Actor) -> Verdict:
+    """Others' sign-in is the matter of system administrators, and of the command line on the machine itself."""
+    if actor.kind is ActorKind.SYSTEM or (actor.kind is ActorKind.USER and actor.is_system_admin):
+        return True
+    return Refusal(
+        "sign_in:manage",
+        "Only system administrators decide about other people's sign-in.",
+        "Another administrator can make you one.",
+    )
+
+
 def require_capability(actor: Actor, capability: Capability) -> None:
     """Return when the actor's tenant is entitled.
 
