@@ -10,7 +10,7 @@ from django.urls import get_resolver
 
 from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.api.site import api
-from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Need, Page, in_project, in_tenant, of_installation
+from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Need, Page, in_project, in_some_project, in_tenant, of_installation
 from imagefactory.entry.web.urls import PAGES
 from tests.security.samples import BODIES
 
@@ -38,6 +38,8 @@ SEEN_BY = {
     "number": {Permission.PROJECT_VIEW, Permission.BUILD_VIEW},
     "build_id": {Permission.BUILD_VIEW},
 }
+# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
+OPEN_LISTS = {"/projects", "/builds", "/images"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -82,7 +84,9 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     permission = Permission(declared)
     if of_project:
         return in_project(permission)
-    return MEMBER if method == "GET" else in_tenant(permission)
+    if method == "GET":
+        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+    return in_tenant(permission)
 
 
 def routes() -> list[Route]:
