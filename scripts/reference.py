@@ -41,6 +41,7 @@ _ERRORS: Final = {
     "unauthorized": "Nobody is signed in, or the token is unknown, revoked or not of this kind.",
     "token_expired": "The token has run out. Refresh the session, or make a new key.",
     "permission_denied": "You may see this and may not do it. `details.permission` names the permission that is needed.",
+    "address_not_allowed": "The team takes no requests from the address in `details.address`. Use a network on its list.",
     "tenant_capability_not_entitled": "The tenant is not entitled to this. `details.capability` names what is off.",
     "not_found": "It does not exist, or you may not see it; the two are not told apart.",
     "conflict": "It does not fit what is there now: a name is taken, or someone changed it meanwhile.",

@@ -44,6 +44,8 @@ def pytest_load_initial_conftests() -> None:
     # The registry of the tests listens here; the port is part of image names, so it is chosen before anything starts.
     os.environ["IMAGEFACTORY_PUBLIC_URL"] = f"http://127.0.0.1:{_free_port()}"
     os.environ["IMAGEFACTORY_LEASE_SECONDS"] = "5"
+    # Identity providers of the tests are processes on this machine.
+    os.environ["IMAGEFACTORY_IDENTITY_HOSTS"] = "127.0.0.1,localhost"
     os.environ["IMAGEFACTORY_BUILD_NETWORK"] = "none"
 
 

@@ -21,7 +21,6 @@ from tests.security.samples import BODIES, BY_DEVICE, FORMS, PAGE_QUERIES, QUERI
 
 OWNER, ADMINISTRATOR = CALLERS[0], next(c for c in CALLERS if c.name == "system administrator")
 OK, WHO, HIDDEN, FORBIDDEN = "accepted", "not signed in", "not found", "forbidden"
-WITHOUT_TEAM = {Place.NOWHERE, Place.PERSON, Place.INSTALLATION}
 ROUTES = routes()
 
 
@@ -68,8 +67,9 @@ def _ask(asker: Asker, route: Route) -> Any:
     if callable(body):
         body = body(asker.place, asker.actor())
     path = filled(route.path, names) + (f"?{QUERIES[route.key]}" if route.key in QUERIES else "")
-    # Who is asked about their own matters needs no team; about a team's, it is named.
-    tenant = {} if route.need.place in WITHOUT_TEAM else {"X-Tenant-ID": asker.place.names["tenant"]}
+    # Who is asked about their own matters or the installation's needs no team; about a team's, it is named.
+    nobodys = {Place.NOWHERE, Place.PERSON, Place.INSTALLATION}
+    tenant = {} if route.need.place in nobodys else {"X-Tenant-ID": asker.place.names["tenant"]}
     return asker.call(route.method, path, filled(body, names), tenant)
 
 

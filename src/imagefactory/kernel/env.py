@@ -163,6 +163,16 @@ class Settings(BaseSettings):
         "",
         description="Comma-separated host names that repositories may live on. Empty: any host outside this machine and private networks.",
     )
+    identity_hosts: str = Field(
+        "",
+        description="Comma-separated host names that identity providers may live on; one that stands here may also lead to "
+        "this machine or a private network. Empty: any host outside this machine, and in private networks only for "
+        "providers that administrators set up.",
+    )
+    directory_check_minutes: int = Field(
+        15, ge=1, le=1440,
+        description="Minutes between two looks into each directory (LDAP): people who left it are signed out then.",
+    )  # fmt: skip
     allow_file_sources: bool = Field(
         False,
         description="Whether file:// repositories below `source_root` may be built. Off: a tenant could read the host.",

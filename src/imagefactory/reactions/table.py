@@ -24,6 +24,7 @@ TABLE: tuple[tuple[str, Reaction], ...] = (
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),
     ("project.*", live.tell_pages),
+    ("service_account.*", live.tell_pages),
     ("tenant.*", live.tell_pages),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )

@@ -184,29 +184,6 @@ class MeOut(Schema):
     tenants: list[TenantOut]
 
 
-class KeyIn(In):
-    name: Text = Field(max_length=200)
-    scopes: list[Text] | None = Field(None, max_length=50)
-    days: int = Field(90, ge=-1, le=10_000)
-
-
-class KeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    prefix: str
-    scopes: list[str]
-    created_at: dt.datetime
-    expires_at: dt.datetime
-    last_used_at: dt.datetime | None
-
-
-class NewKeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    key: str
-    expires_at: dt.datetime
-
-
 class ProjectIn(In):
     name: Text = Field(max_length=300)
     slug: Text = Field("", max_length=60)
@@ -462,10 +439,6 @@ class AuditOut(Page):
     previous_cursor: str = ""
     total: int
     total_is_estimate: bool
-
-
-class KeysOut(Schema):
-    items: list[KeyOut]
 
 
 class LogLinesOut(Schema):

@@ -35,6 +35,8 @@ _API_COMMANDS = (
     ("images", "image"),
     ("keys", "key"),
     ("audit", "audit"),
+    ("service_accounts", "service-account"),
+    ("networks", "network"),
     ("demo", ""),
 )
 

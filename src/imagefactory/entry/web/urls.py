@@ -35,7 +35,10 @@ from imagefactory.entry.web.addresses import (
     in_tenant,
     of_installation,
 )
+from imagefactory.entry.web.key_urls import KEY_PAGES
+from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
 from imagefactory.entry.web.signin import urls as signin_urls
+from imagefactory.entry.web.sso import pages as sso
 
 
 class DigestConverter(StringConverter):
@@ -71,13 +74,14 @@ PAGES: Final = (
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
     *signin_urls.PAGES,
+    *sso.PAGES,
+    *sign_in_settings.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
     Page("me/profile", me_views.profile, "me", SIGNED_IN),
     Page("me/password", me_views.password, "me-password", SIGNED_IN),
-    Page("me/keys", me_views.keys, "me-keys", SIGNED_IN),
-    Page("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, "me-key-revoke", SIGNED_IN),
+    *KEY_PAGES,
     Page("me/appearance", me_views.appearance, "me-appearance", SIGNED_IN),
     Page("me/notifications", notification_views.email_settings, "me-notifications", SIGNED_IN),
     Page("notifications", notification_views.notifications, "notifications", SIGNED_IN),
