@@ -57,7 +57,7 @@ SEEN_BY = {
     "account_id": {Permission.TEAM_MANAGE},
 }
 # Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
-OPEN_LISTS = {"/projects", "/builds", "/images"}
+OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
