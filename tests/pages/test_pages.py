@@ -179,7 +179,7 @@ class Scene:
             "help-topic": {"name": "roles"}, "login-reset": {"reset_token": "x"}, "login-confirm-link": {"confirm_token": "x"},
             "login-email-link": {"email_token": "x"}, "me-session-end": {"session_id": self.sign_in},
             "me-security-rename": {"factor_id": self.factor}, "me-security-remove": {"factor_id": self.factor},
-            "help-topic": {"name": "roles"}, "notification": {"notice_id": self.notice.id},
+            "notification": {"notice_id": self.notice.id},
         }  # fmt: skip
         url = reverse(name, kwargs=arguments | extra.get(name, {}))
         return f"{url}?q=hello" if name == "build-log-search" else url

@@ -38,6 +38,9 @@ PAGES = {
     "settings-credentials": 13,
     "image": 17,
     "me-keys": 16,
+    "me-security": 17,
+    "me-sessions": 16,
+    "me-history": 16,
     "notifications": 19,
     "me-notifications": 16,
 }
