@@ -35,6 +35,8 @@ class Letterbox:
         self.recipients: dict[str, str] = {}
         self.answer = "250 Taken"
         self.rude = False  # hangs up in place of an answer to QUIT
+        self.silent = False  # takes a mail and never says so
+        self.took = threading.Event()
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -50,6 +52,9 @@ class Letterbox:
             self.raw.append(content)
             self.mails.append(email.message_from_bytes(content, policy=default))
             self.encrypted.append(session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None)
+        self.took.set()
+        if self.silent:
+            await asyncio.Event().wait()
         return self.answer
 
     async def handle_QUIT(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +13,25 @@ import pytest
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from imagefactory.adapters.postgres.embedded import embedded_url
 from imagefactory.domain.audit.models import AuditEntry
 from imagefactory.domain.builds import queue
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import rerun_build, submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import Membership, User
+from imagefactory.domain.notifications import sending
 from imagefactory.domain.notifications.models import Mail, Notice
 from imagefactory.domain.notifications.services import set_email_groups
 from imagefactory.entry.jobs.mail import mailer
 from imagefactory.entry.jobs.outbox import deliver_batch
 from imagefactory.kernel import env
+from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.models import OutboxEvent
 from imagefactory.reactions.messages import table
+from tests import environment
 from tests.conftest import INLINE, World, make_world
+from tests.executors.stand import SOURCE
 from tests.mail_server import PASSWORD, USER, Letterbox, mail_server, make_certificate
 
 WHY = "The command apt-get <install> ended with 100 & more."
@@ -111,6 +119,38 @@ def test_a_failed_build_reaches_the_mailbox_of_who_started_it_once(box: Letterbo
     work()
     assert len(box.mails) == 1
     assert Notice.objects.count() == 1
+
+
+@pytest.mark.committed
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_whose_worker_is_killed_before_the_servers_answer_is_not_sent_again(box: Letterbox) -> None:
+    world = make_world()
+    fail_a_build(world)
+    deliver()
+    mail_id, box.silent = Mail.objects.get().id, True
+    code = f"import django; django.setup(); from imagefactory.entry.jobs import mail; mail.send('{mail_id}')"
+    database = embedded_url(environment.database(), "owner", str(connection.settings_dict["NAME"]))
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={
+            **os.environ, "IMAGEFACTORY_TEST_DATABASE_URL": database,
+            "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django", "PYTHONPATH": str(SOURCE),
+        },
+    )  # fmt: skip
+    try:
+        assert box.took.wait(60)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    box.silent = False
+    assert Mail.objects.get().status == "sending"
+    assert sending.send_due(mailer()) == 0
+    Mail.objects.update(claimed_at=now() - 2 * sending.CLAIM_LIFE)
+    work()
+    assert sending.send_due(mailer()) == 0
+    assert len(box.mails) == 1
+    mail = Mail.objects.get()
+    assert (mail.status, mail.attempts) == ("uncertain", 1)
 
 
 def test_the_person_of_the_newest_attempt_is_told_and_nobody_else(world: World) -> None:

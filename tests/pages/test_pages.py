@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -15,11 +15,18 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
-from imagefactory.domain.identity.services import create_api_key, open_browser_session
+from imagefactory.domain.identity.services import (
+    AccountFields,
+    create_account_key,
+    create_api_key,
+    create_service_account,
+    open_browser_session,
+)
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 
@@ -29,6 +36,10 @@ ALL = (302, 404, 200, 200, 200, 200)
 START = (302, 404, 403, 200, 200, 200)
 OPEN = (200,) * 6
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
+# Of a service account, which nobody sees but who manages the team of its projects.
+TEAM = (302, 404, 404, 404, 200, 200)
+TEAM_ACTS = (302, 404, 404, 404, 302, 302)
+ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 # page -> the status for each role, in the order of ROLES; 302 leads to sign-in, or onwards.
 PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
@@ -59,6 +70,14 @@ PAGES: dict[str, tuple[int, ...]] = {
     "me": (302, 200, 200, 200, 200, 200),
     "me-password": (302, 200, 200, 200, 200, 200),
     "me-keys": (302, 200, 200, 200, 200, 200),
+    "me-key-rotate": (302, 404, 404, 404, 404, 200),
+    "service-accounts": (302, 404, 403, 403, 200, 200),
+    "service-account-new": (302, 404, 403, 403, 200, 200),
+    "service-account": TEAM,
+    "service-account-edit": TEAM,
+    "service-account-key-rotate": TEAM,
+    "tenant-keys": (302, 404, 403, 403, 403, 200),
+    "tenant-network": ALL,
     "me-appearance": (302, 200, 200, 200, 200, 200),
     "me-notifications": (302, 200, 200, 200, 200, 200),
     "notifications": (302, 200, 200, 200, 200, 200),
@@ -68,6 +87,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -107,6 +130,12 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
+    "me-key-rotate": ({"overlap_hours": "1"}, (302, 404, 404, 404, 404, 200)),
+    "service-account-new": (ACCOUNT, (302, 404, 403, 403, 403, 302)),
+    "service-account": ({"name": "pipeline", "days": "30"}, TEAM),
+    "service-account-key-rotate": ({"overlap_hours": "0"}, TEAM),
+    "tenant-keys": ({"days_max": "100"}, (302, 404, 403, 403, 403, 302)),
+    "tenant-network": ({"networks": "127.0.0.0/8 here", "version": "0"}, (302, 404, 403, 403, 403, 302)),
     "tenant-new": ({"name": "One more"}, (302, 302, 302, 302, 302, 302)),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
@@ -116,6 +145,10 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "me-key-revoke": (302, 404, 404, 404, 404, 302),
     "notifications-read": (302, 302, 302, 302, 302, 302),
     "notifications-unread": (302, 302, 302, 302, 302, 302),
+    "service-account-switch": TEAM_ACTS,
+    "service-account-delete": TEAM_ACTS,
+    "service-account-key-revoke": TEAM_ACTS,
+    "tenant-key-revoke": (302, 404, 403, 403, 403, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
 }
@@ -145,6 +178,9 @@ class Scene:
         self.sign_in = open_browser_session(owner, owner.person, how="password")
         data = {"name": "blue key", "credential": {}}
         self.factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data).pk
+        fields = AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+        self.account = create_service_account(owner, fields).id
+        self.account_key = create_account_key(owner, self.account, name="pipeline")[0].id
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
         )
@@ -180,8 +216,17 @@ class Scene:
             "login-email-link": {"email_token": "x"}, "me-session-end": {"session_id": self.sign_in},
             "me-security-rename": {"factor_id": self.factor}, "me-security-remove": {"factor_id": self.factor},
             "notification": {"notice_id": self.notice.id},
+        """Return the address of a page, with what its route asks for."""
+        route = next(page.route for page in ADDRESSES if page.name == name)
+        samples: dict[str, object] = {
+            "tenant": self.world.tenant_slug, "project": self.world.project.slug, "number": self.build.number,
+            "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
+            "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
+            "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
+            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
         }  # fmt: skip
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
 

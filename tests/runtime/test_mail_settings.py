@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from imagefactory.adapters.mail.smtp import PORTS, SmtpMailer
 from imagefactory.entry.jobs import mail
+from imagefactory.entry.up import site as sites
 from imagefactory.entry.up import through_sudo
 from imagefactory.kernel import env
-from tests.runtime.stand import Factory
+from tests.runtime.stand import Factory, needs_root
 
 HOST = {"HOST": "mail.example.com"}
 
@@ -83,3 +86,20 @@ def test_doctor_says_where_mail_goes_and_names_a_file_that_is_not_there(tmp_path
     )  # fmt: skip
     assert "e-mail: sent through mail.example.com (starttls) from imagefactory@" in said
     assert f"Problem: IMAGEFACTORY_MAIL_PASSWORD_FILE names {tmp_path}/gone, which is no file" in said
+
+
+@needs_root
+def test_as_root_a_password_file_must_be_readable_for_the_user_that_sends() -> None:
+    assert sites.find_account(create=True) is not None
+    place = Path(tempfile.mkdtemp(prefix="ifmail-"))
+    try:
+        place.chmod(0o711)
+        secret = place / "password"
+        secret.write_text("x")
+        secret.chmod(0o600)
+        given = {"IMAGEFACTORY_MAIL_HOST": "mail.example.com", "IMAGEFACTORY_MAIL_PASSWORD_FILE": str(secret)}
+        assert f"The user imagefactory may not read {secret}." in doctor(**given)
+        shutil.chown(secret, "imagefactory")
+        assert "may not read" not in doctor(**given)
+    finally:
+        shutil.rmtree(place)

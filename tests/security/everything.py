@@ -104,8 +104,13 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
         tags=["latest"], origin={"kind": "build", "number": str(running.number)},
     )  # fmt: skip
     builds = {"ended": ended, "running": Build.objects.get(id=running.id), "draft": Build.objects.get(id=draft.id)}
+    fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+    account = people.create_service_account(world.actor("owner"), fields)
+    account_key, _ = people.create_account_key(world.actor("owner"), account.id, name="pipeline")
+    tenant_key, _ = people.create_api_key(world.actor("viewer"), name="someone's")
     names = {
-        "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
+        "account_id": str(account.id), "account_key_id": str(account_key.id), "tenant_key_id": str(tenant_key.id),
+        "project_id": str(world.project.id), "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
         "name": world.project.slug, "digest": full, "credential_id": str(credential), "upload_id": str(upload.id),
     }  # fmt: skip
     return Everything(world, names, builds, other.id)

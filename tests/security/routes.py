@@ -36,6 +36,7 @@ def _open(method: str, path: str, answers: str, body: Any = None) -> Route:
 NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
+ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 
 ROUTES = (
     # anonymous stranger viewer member admin owner
@@ -63,7 +64,21 @@ ROUTES = (
     _open("PUT", "/auth/second-factor-policy", "401 204 403 403 403 204", {"required": False}),
     _open("GET", "/api-keys", "401 200 200 200 200 200"),
     _open("POST", "/api-keys", "401 201 201 201 201 201", {"name": "another"}),
+    _open("GET", "/api-keys/ci", "401 200 200 200 200 200"),
+    Route("POST", "/api-keys/{key_id}/rotate", "401 404 404 404 404 201", {"overlap_hours": 1}),
     Route("DELETE", "/api-keys/{key_id}", "401 404 404 404 404 204"),
+    _open("GET", "/service-accounts", "401 200 200 200 200 200"),
+    _open("POST", "/service-accounts", "401 201 403 403 403 201", ACCOUNT),
+    Route("GET", "/service-accounts/{account_id}", "401 404 404 404 200 200"),
+    Route("PATCH", "/service-accounts/{account_id}", "401 404 404 404 200 200", {"description": "Deploys"}),
+    Route("DELETE", "/service-accounts/{account_id}", "401 404 404 404 204 204"),
+    Route("GET", "/service-accounts/{account_id}/keys", "401 404 404 404 200 200"),
+    Route("POST", "/service-accounts/{account_id}/keys", "401 404 404 404 201 201", {"name": "pipeline"}),
+    _open("GET", "/tenants/current/key-policy", "401 200 200 200 200 200"),
+    _open("PUT", "/tenants/current/key-policy", "401 200 403 403 403 200", {"days_max": 30}),
+    _open("GET", "/tenants/current/network", "401 200 200 200 200 200"),
+    _open("PUT", "/tenants/current/network", "401 200 403 403 403 200", {"networks": [{"cidr": "127.0.0.0/8"}]}),
+    _open("DELETE", "/admin/tenants/{tenant}/network", "401 403 403 403 403 403"),
     _open("GET", "/notifications", "401 200 200 200 200 200"),
     _open("POST", "/notifications/read", "401 200 200 200 200 200", {"all": True}),
     _open("POST", "/notifications/unread", "401 200 200 200 200 200", {"ids": [NOBODYS]}),
@@ -106,4 +121,10 @@ ROUTES = (
     Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
     _open("GET", "/images", "401 200 200 200 200 200"),
     Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+    # A stranger reads the trail of their own tenant.
+    _open("GET", "/audit", "401 200 200 403 200 200"),
+    Route("GET", "/audit?project={project}", "401 404 200 403 200 200"),
+    _open("GET", "/audit/export?format=jsonl", "401 200 200 403 200 200"),
+    _open("GET", "/admin/audit", "401 403 403 403 403 403"),
+    _open("GET", "/admin/audit/export", "401 403 403 403 403 403"),
 )

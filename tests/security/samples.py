@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,14 @@ def _app(place: Everything, actor: Actor) -> Any:
     return {"setup": begun.setup, "code": code(begun.key)}
 
 
+def _account(place: Everything, actor: Actor) -> Any:
+    """Return a service account for a project whose team the actor manages, if there is one."""
+    mine, asked = actor.projects_with("team:manage"), uuid.UUID(place.names["project_id"])
+    project = asked if not mine or asked in mine else min(mine)
+    role = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
+    return role | {"where": "some", "projects": str(project)}
+
+
 # Every API route that takes a body.
 BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/auth/signup"): NEW,
@@ -73,6 +82,12 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/auth/second-factors/{factor_id}/remove"): {},
     ("PUT", "/auth/second-factor-policy"): {"required": True},
     ("POST", "/api-keys"): {"name": "another"},
+    ("POST", "/api-keys/{key_id}/rotate"): {"overlap_hours": 1},
+    ("POST", "/service-accounts"): {"name": "deployer", "contact_email": "team@example.com", "role": "member"},
+    ("PATCH", "/service-accounts/{account_id}"): {"description": "Deploys"},
+    ("POST", "/service-accounts/{account_id}/keys"): {"name": "pipeline"},
+    ("PUT", "/tenants/current/key-policy"): {"days_max": 30},
+    ("PUT", "/tenants/current/network"): {"networks": [{"cidr": "127.0.0.0/8"}]},
     ("POST", "/notifications/read"): {"all": True},
     ("POST", "/notifications/unread"): {"ids": ["{notice_id}"]},
     ("PATCH", "/notifications/settings"): {"email": {"builds": False}},
@@ -113,7 +128,24 @@ FORMS: dict[str, dict[str, str] | Made] = {
     "me": {"name": "New Name", "time_zone": "UTC"},
     "me-password": {"old_password": PASSWORD, "new_password": "quite another one 7"},
     "me-keys": {"name": "laptop", "days": "30"},
+    "me-key-rotate": {"overlap_hours": "1"},
     "me-key-revoke": {},
+    "service-account-new": _account,
+    "service-account": {"name": "pipeline", "days": "30"},
+    "service-account-edit": {
+        "name": "deployer",
+        "contact_email": "team@example.com",
+        "role": "viewer",
+        "where": "some",
+        "projects": "{project_id}",
+    },
+    "service-account-switch": {"on": "0"},
+    "service-account-delete": {},
+    "service-account-key-rotate": {"overlap_hours": "1"},
+    "service-account-key-revoke": {},
+    "tenant-keys": {"days_max": "100"},
+    "tenant-key-revoke": {},
+    "tenant-network": {"networks": "127.0.0.0/8 here", "version": "0"},
     "me-notifications": {"email": "builds"},
     "notifications-read": {"all": "1"},
     "notifications-unread": {"ids": "{notice_id}"},

@@ -163,6 +163,16 @@ class Settings(BaseSettings):
         "",
         description="Comma-separated host names that repositories may live on. Empty: any host outside this machine and private networks.",
     )
+    identity_hosts: str = Field(
+        "",
+        description="Comma-separated host names that identity providers may live on; one that stands here may also lead to "
+        "this machine or a private network. Empty: any host outside this machine, and in private networks only for "
+        "providers that administrators set up.",
+    )
+    directory_check_minutes: int = Field(
+        15, ge=1, le=1440,
+        description="Minutes between two looks into each directory (LDAP): people who left it are signed out then.",
+    )  # fmt: skip
     allow_file_sources: bool = Field(
         False,
         description="Whether file:// repositories below `source_root` may be built. Off: a tenant could read the host.",
@@ -195,6 +205,11 @@ class Settings(BaseSettings):
         description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
         "host of the public address.",
     )
+    audit_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
+        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
+    )  # fmt: skip
 
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
@@ -233,6 +248,8 @@ class Settings(BaseSettings):
                 "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
                 "embedded database has roles of its own"
             )
+        if 0 < self.audit_days < 31:
+            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):

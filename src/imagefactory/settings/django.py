@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "imagefactory.kernel.outbox.apps.OutboxConfig",
     "imagefactory.kernel.replies.apps.RepliesConfig",
     "imagefactory.kernel.throttle.apps.ThrottleConfig",
@@ -40,11 +41,14 @@ INSTALLED_APPS = [
     "imagefactory.domain.audit.apps.AuditConfig",
     "imagefactory.domain.notifications.apps.NotificationsConfig",
     "imagefactory.entry.web.apps.WebConfig",
+    "imagefactory.entry.web.sso.apps.SsoConfig",
 ]
 
 MIDDLEWARE = [
     "imagefactory.entry.http.scope.ScopeMiddleware",
     "imagefactory.entry.http.request_id.RequestIdMiddleware",
+    # Outside all that may open a transaction: a refusal is recorded when that is over.
+    "imagefactory.entry.http.refusals.RefusalMiddleware",
     "imagefactory.entry.http.privacy.NoStoreMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -58,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "imagefactory.entry.web.redirects.RedirectMiddleware",
+    "imagefactory.entry.web.sso.bound.BoundSignInMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]
 
@@ -115,6 +120,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # confirmed by services.email_proofs, whose
 ACCOUNT_RATE_LIMITS = False  # counted by kernel.throttle, for all processes together
 ACCOUNT_LOGIN_TIMEOUT = 600
 ACCOUNT_USER_DISPLAY = "imagefactory.domain.identity.selectors.people.display_name"
+SOCIALACCOUNT_ADAPTER = "imagefactory.entry.web.sso.adapter.ProviderAdapter"
 MFA_ADAPTER = "imagefactory.entry.web.signin.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

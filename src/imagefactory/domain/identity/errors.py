@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, PermissionDenied, Unauthorized
+from imagefactory.kernel.errors import (
+    FactoryError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    Unauthorized,
+    Unavailable,
+)
 
 
 class WrongCredentials(Unauthorized):
@@ -28,6 +35,41 @@ class TenantNotFound(NotFound):
 class KeyNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("API key")
+
+
+class ProviderNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("sign-in provider")
+
+
+class ProviderRefused(PermissionDenied):
+    """A provider vouched for someone, and that does not let them in; `reason` is a code, the sentence says what to do."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, code="sign_in_refused", reason=reason)
+        self.reason = reason
+
+
+class SignInRequired(PermissionDenied):
+    """The tenant wants its members to come through its own provider."""
+
+    code = "sso_required"
+
+    def __init__(self, tenant_name: str, tenant_slug: str) -> None:
+        super().__init__(
+            f"The team {tenant_name} wants its members to sign in through its own provider. Sign out, and sign in at "
+            f"/login/find?tenant={tenant_slug}.",
+            tenant=tenant_slug,
+        )
+
+
+class DirectoryUnavailable(Unavailable):
+    """The directory cannot be asked: nobody gets in through it, and accounts with a password go on to work."""
+
+
+class CiTrustNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("CI trust")
 
 
 class SessionNotFound(NotFound):
@@ -113,4 +155,21 @@ class LinkOver(InvalidRequest):
     def __init__(self) -> None:
         super().__init__(
             "This link has expired, was used already, or was replaced by a newer one. Ask for another one."
+        )
+
+
+class ServiceAccountNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("service account")
+
+
+class AddressNotAllowed(PermissionDenied):
+    """The tenant lets nobody in from this address."""
+
+    def __init__(self, address: str, tenant: str) -> None:
+        super().__init__(
+            f"Team {tenant} takes no requests from the address {address}. Use a network on its list, or ask an owner of "
+            "the team to add this address under Settings, Network.",
+            code="address_not_allowed",
+            address=address,
         )

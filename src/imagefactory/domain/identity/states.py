@@ -1,4 +1,4 @@
-"""Lives of tenants, and which kinds of tokens there are."""
+"""Lives of tenants, and which kinds of tokens and identity providers there are."""
 
 from __future__ import annotations
 
@@ -59,3 +59,19 @@ TENANT_STOPS: dict[str, tuple[str, str]] = {
         "An owner of the team can stop the deletion.",
     ),
 }
+
+
+class ProviderKind(enum.StrEnum):
+    """How an identity provider speaks."""
+
+    OIDC = "oidc"
+    SAML = "saml"
+    LDAP = "ldap"
+
+
+class KeyKind(enum.StrEnum):
+    """Whom a key acts for: its owner, a service account, or one run of a CI system."""
+
+    PERSONAL = "personal"
+    SERVICE = "service"
+    CI = "ci"

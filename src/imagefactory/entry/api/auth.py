@@ -1,8 +1,7 @@
-"""Sign up, sign in, sign out, who am I, and API keys."""
+"""Sign up, sign in, sign out, and who am I."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,7 +14,6 @@ from imagefactory.entry.api.security import BearerOrSession, actor, needs
 from imagefactory.entry.http.actors import anonymous
 
 router = Router(tags=["auth"])
-keys = Router(tags=["api-keys"])
 
 
 def _tokens(t: services.Tokens) -> dict[str, Any]:
@@ -77,11 +75,11 @@ def me(request: HttpRequest) -> Any:
         if a.project_permissions
         else set(a.tenant_permissions)
     )
-    tenants = selectors.tenants_of(a.user_id) if a.user_id else []
+    tenants = selectors.tenants_open_to(a) if a.user_id else []
     if a.key_id is not None:
         tenants = [t for t in tenants if t.id == a.tenant_id]
     return {
-        "id": a.user_id,
+        "id": a.subject_id,
         "name": a.name,
         "email": a.email,
         "kind": a.kind,
@@ -91,25 +89,3 @@ def me(request: HttpRequest) -> Any:
         "capabilities": sorted(a.capabilities),
         "tenants": tenants,
     }
-
-
-@keys.get("", response=s.KeysOut, openapi_extra=needs("signed in"))
-def list_keys(request: HttpRequest) -> Any:
-    """Return one's own keys in this tenant."""
-    a = actor(request)
-    selectors.require_tenant(a)
-    return {"items": selectors.keys_of(a)}
-
-
-@keys.post("", response={201: s.NewKeyOut}, openapi_extra=needs("signed in"))
-def create_key(request: HttpRequest, body: s.KeyIn) -> Status[Any]:
-    """Make a key; its text is shown this once."""
-    key, text = services.create_api_key(actor(request), name=body.name, scopes=body.scopes, days=body.days)
-    return Status(201, {"id": key.id, "name": key.name, "key": text, "expires_at": key.expires_at})
-
-
-@keys.delete("/{uuid:key_id}", response={204: None}, openapi_extra=needs("signed in"))
-def revoke_key(request: HttpRequest, key_id: uuid.UUID) -> Status[None]:
-    """Revoke a key; it stops working at once."""
-    services.revoke_api_key(actor(request), key_id)
-    return Status(204, None)

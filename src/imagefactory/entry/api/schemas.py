@@ -184,29 +184,6 @@ class MeOut(Schema):
     tenants: list[TenantOut]
 
 
-class KeyIn(In):
-    name: Text = Field(max_length=200)
-    scopes: list[Text] | None = Field(None, max_length=50)
-    days: int = Field(90, ge=-1, le=10_000)
-
-
-class KeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    prefix: str
-    scopes: list[str]
-    created_at: dt.datetime
-    expires_at: dt.datetime
-    last_used_at: dt.datetime | None
-
-
-class NewKeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    key: str
-    expires_at: dt.datetime
-
-
 class ProjectIn(In):
     name: Text = Field(max_length=300)
     slug: Text = Field("", max_length=60)
@@ -430,8 +407,38 @@ class ImagesOut(Page):
     items: list[ImageOut]
 
 
-class KeysOut(Schema):
-    items: list[KeyOut]
+class AuditEntryOut(Schema):
+    event_id: uuid.UUID
+    occurred_at: dt.datetime
+    recorded_at: dt.datetime
+    seq: int = Field(description="Number in the chain of its tenant.")
+    tenant_id: uuid.UUID | None
+    project_id: uuid.UUID | None
+    type: str
+    actor_id: uuid.UUID | None
+    actor_kind: str
+    actor_name: str
+    actor_email: str
+    key_id: uuid.UUID | None
+    object_kind: str
+    object_id: str
+    object_label: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    details: dict[str, Any]
+    result: str
+    reason: str
+    address: str
+    request_id: str
+    correlation_id: str
+    hash: str
+
+
+class AuditOut(Page):
+    items: list[AuditEntryOut]
+    previous_cursor: str = ""
+    total: int
+    total_is_estimate: bool
 
 
 class LogLinesOut(Schema):

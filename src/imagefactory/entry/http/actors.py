@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import uuid
 from typing import Final
 
+from django.contrib.auth import logout
 from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
@@ -40,6 +42,11 @@ def browser_session(request: HttpRequest) -> uuid.UUID | None:
     return uuid.UUID(named) if named else None
 
 
+def known_address(request: HttpRequest) -> str:
+    """Return the client's address for a decision about it: one that nobody told is `unknown`, and on no list."""
+    return client_address(request) or "unknown"
+
+
 def anonymous(request: HttpRequest) -> Actor:
     """Return the actor of someone who has not said who they are; for sign-in and sign-up."""
     return Actor(
@@ -52,12 +59,28 @@ def anonymous(request: HttpRequest) -> Actor:
     )
 
 
+def _origin(request: HttpRequest, user_id: uuid.UUID) -> selectors.Origin:
+    """Return the way that this browser's session came: a password, or a provider that must still stand for it.
+
+    Raises Unauthorized when it does not, and the session is over then.
+    """
+    kept = request.session.get("sso")
+    if not isinstance(kept, dict):
+        return selectors.PASSWORD
+    try:
+        return selectors.origin_of(uuid.UUID(kept["identity"]), user_id, dt.datetime.fromisoformat(kept["opened"]))
+    except Unauthorized:
+        logout(request)
+        raise
+
+
 def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: bool = False) -> Actor:
     """Return who is asking, in the tenant that the address, the header or the key names, and put it in scope.
 
     `unfinished` lets those in who have an address to confirm or a password to change, to do just that.
 
-    Raises Unauthorized, TokenExpired, TenantNotFound, EmailNotConfirmed, PasswordChangeRequired, SecondFactorRequired.
+    Raises Unauthorized, TokenExpired, TenantNotFound, EmailNotConfirmed, PasswordChangeRequired, SecondFactorRequired,
+    AddressNotAllowed, SignInRequired.
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
@@ -66,7 +89,7 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
     wanted = tenant or request.headers.get("X-Tenant-ID") or None
     if wanted and len(wanted) > 64:
         raise InvalidRequest("X-Tenant-ID is the slug or id of a tenant, at most 64 characters.")
-    request_id, address = getattr(request, "request_id", ""), client_address(request)
+    request_id, address = getattr(request, "request_id", ""), known_address(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not token:
@@ -75,13 +98,19 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
             token.strip()[:400], wanted, request_id=request_id, address=address, unfinished=unfinished
         )
     elif request.user.is_authenticated:
+        user_id = uuid.UUID(str(request.user.pk))
         actor = selectors.actor_for_user(
-            uuid.UUID(str(request.user.pk)), wanted, request_id=request_id, address=address, unfinished=unfinished
+            user_id,
+            wanted,
+            request_id=request_id,
+            address=address,
+            unfinished=unfinished,
+            origin=_origin(request, user_id),
         )
         actor = dataclasses.replace(actor, session_id=browser_session(request))
     else:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
-    actor = dataclasses.replace(actor, user_agent=user_agent(request))
     scope.enter(actor.tenant)
+    actor = dataclasses.replace(actor, user_agent=user_agent(request))
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor

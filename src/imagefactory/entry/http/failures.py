@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 
 from imagefactory.domain.identity.selectors import Person, owners_of
 from imagefactory.entry.http.actors import actor_of
+from imagefactory.entry.http.refusals import note
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unauthorized, Unavailable
 
@@ -24,8 +25,12 @@ STATUS: dict[str, int] = {
     "unauthorized": 401,
     "token_expired": 401,
     "permission_denied": 403,
+    "address_not_allowed": 403,
     "tenant_capability_not_entitled": 403,
     "tenant_suspended": 403,
+    "sign_in_bound": 403,
+    "sign_in_refused": 403,
+    "sso_required": 403,
     "second_factor_required": 403,
     "email_confirmation_required": 403,
     "password_change_required": 428,
@@ -86,6 +91,7 @@ def wants_json(request: HttpRequest) -> bool:
 
 def envelope(request: HttpRequest, error: FactoryError) -> JsonResponse:
     """Return the one error shape of the API (contracts.md, "HTTP API")."""
+    note(request, error, status_of(error))
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
@@ -116,6 +122,7 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
 
         wanted = request.get_full_path() if request.method == "GET" else "/"
         return redirect("/login?" + urlencode({"next": wanted}) if wanted != "/" else "/login")
+    note(request, error, status_of(error))
     if error.code in NEXT_STEP:
         return redirect(NEXT_STEP[error.code] + str(error.details.get("tenant", "")))
     response = render(

@@ -88,7 +88,14 @@ def _mail(site: Site) -> None:
         if path is not None and not path.is_file():
             raise StartError(f"{env.PREFIX}{name.upper()} names {path}, which is no file that can be read.")
         if path is not None and site.account is not None:
-            sites.check_reachable(path.parent, "this file", "Put it where the user imagefactory may read it")
+            remedy = f"Put it where the user {sites.SERVICE_USER} may read it"
+            sites.check_reachable(path.parent, "this file", remedy)
+            found, user = path.stat(), site.account
+            mine = (found.st_uid == user.uid and found.st_mode & 0o400) or (
+                found.st_gid == user.gid and found.st_mode & 0o040
+            )
+            if not (mine or found.st_mode & 0o004):
+                raise StartError(f"The user {sites.SERVICE_USER} may not read {path}. {remedy}: chown it to that user.")
 
 
 def mail_told(settings: env.Settings) -> str:

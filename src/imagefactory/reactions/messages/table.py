@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages import builds, sign_in
+from imagefactory.reactions.messages import builds, keys, sign_in
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
@@ -23,4 +23,5 @@ COMPOSERS: Final[dict[str, Composer]] = {
     "member.second_factor_removed": sign_in.factor_removed,
     "member.sign_up_repeated": sign_in.sign_up_repeated,
     "member.signed_in": sign_in.signed_in,
+    "key.expiring": keys.expiring,
 }

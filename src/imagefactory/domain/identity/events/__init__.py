@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.events.ip_lists import IpListChanged as IpListChanged
 from imagefactory.domain.identity.events.keys import ApiKeyCreated as ApiKeyCreated
+from imagefactory.domain.identity.events.keys import ApiKeyExpiring as ApiKeyExpiring
 from imagefactory.domain.identity.events.keys import ApiKeyRevoked as ApiKeyRevoked
+from imagefactory.domain.identity.events.keys import ApiKeyRotated as ApiKeyRotated
+from imagefactory.domain.identity.events.keys import CiKeyIssued as CiKeyIssued
+from imagefactory.domain.identity.events.keys import KeyPolicyChanged as KeyPolicyChanged
+from imagefactory.domain.identity.events.providers import CiTrustChanged as CiTrustChanged
+from imagefactory.domain.identity.events.providers import DirectoryRolesApplied as DirectoryRolesApplied
+from imagefactory.domain.identity.events.providers import IdentityLinked as IdentityLinked
+from imagefactory.domain.identity.events.providers import IdentityProviderChanged as IdentityProviderChanged
+from imagefactory.domain.identity.events.providers import IdentityProviderCreated as IdentityProviderCreated
+from imagefactory.domain.identity.events.providers import IdentityProviderDeleted as IdentityProviderDeleted
+from imagefactory.domain.identity.events.providers import IdentityUnlinked as IdentityUnlinked
+from imagefactory.domain.identity.events.providers import ProviderSignInRefused as ProviderSignInRefused
+from imagefactory.domain.identity.events.service_accounts import ServiceAccountChanged as ServiceAccountChanged
+from imagefactory.domain.identity.events.service_accounts import ServiceAccountCreated as ServiceAccountCreated
+from imagefactory.domain.identity.events.service_accounts import ServiceAccountDeleted as ServiceAccountDeleted
+from imagefactory.domain.identity.events.service_accounts import ServiceAccountDisabled as ServiceAccountDisabled
+from imagefactory.domain.identity.events.service_accounts import ServiceAccountEnabled as ServiceAccountEnabled
 from imagefactory.domain.identity.events.sign_in import EmailChangeAsked as EmailChangeAsked
 from imagefactory.domain.identity.events.sign_in import EmailChanged as EmailChanged
 from imagefactory.domain.identity.events.sign_in import EmailConfirmationAsked as EmailConfirmationAsked

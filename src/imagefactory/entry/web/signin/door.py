@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.internal.flows.login import (
@@ -34,11 +35,22 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc] # allauth has 
     """Asks for the second factor of those who have one, on our page."""
 
 
-def enter(request: HttpRequest, user_id: uuid.UUID, *, how: str, wanted: str = "/") -> HttpResponse:
+def enter(
+    request: HttpRequest,
+    user_id: uuid.UUID,
+    *,
+    how: str,
+    wanted: str = "/",
+    origin: Mapping[str, str] | None = None,
+) -> HttpResponse:
     """Return where someone goes next who has just proved to be `user_id`: the second factor, or the page they wanted.
 
-    `how` says what proved it, such as `password`; identity providers come here through allauth by themselves.
+    `how` says what proved it, such as `password`; `origin` is what the session remembers of an identity provider, whose
+    sign-in may open less than a password does.
     """
+    request.session.pop("sso", None)
+    if origin:
+        request.session["sso"] = dict(origin)
     user = get_user_model().objects.get(pk=user_id)
     clear_login(request)
     record_authentication(request, user, method=how)
@@ -48,6 +60,7 @@ def enter(request: HttpRequest, user_id: uuid.UUID, *, how: str, wanted: str = "
 
 def enter_with_passkey(request: HttpRequest, user_id: uuid.UUID, *, wanted: str = "/") -> HttpResponse:
     """Return where someone goes next whose passkey proved both that it is theirs and that they are its person."""
+    request.session.pop("sso", None)
     user = get_user_model().objects.get(pk=user_id)
     clear_login(request)
     record_authentication(request, user, method="mfa", type="webauthn", passwordless=True)

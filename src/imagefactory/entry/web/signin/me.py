@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from imagefactory.domain.identity.errors import SecondFactorRequired
+from imagefactory.domain.identity.errors import SecondFactorRequired, SignInRequired
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web.persons import person_in_tenant
 from imagefactory.kernel.actor import Actor
@@ -20,7 +20,7 @@ def own_actor(request: HttpRequest) -> Actor:
     """
     try:
         return person_in_tenant(request)
-    except SecondFactorRequired:
+    except (SecondFactorRequired, SignInRequired):
         return actor_of(request)
 
 
