@@ -198,24 +198,6 @@ class Scene:
         )  # fmt: skip
 
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        if name not in {"home", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification", "login"))
-        }:
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "login-reset": {"reset_token": "x"}, "login-confirm-link": {"confirm_token": "x"},
-            "login-email-link": {"email_token": "x"}, "me-session-end": {"session_id": self.sign_in},
-            "me-security-rename": {"factor_id": self.factor}, "me-security-remove": {"factor_id": self.factor},
-            "notification": {"notice_id": self.notice.id},
         """Return the address of a page, with what its route asks for."""
         route = next(page.route for page in ADDRESSES if page.name == name)
         samples: dict[str, object] = {
