@@ -40,10 +40,6 @@ _ERRORS: Final = {
     "tenant_required": "The person belongs to several tenants and the request names none. Send `X-Tenant-ID`.",
     "unauthorized": "Nobody is signed in, or the token is unknown, revoked or not of this kind.",
     "token_expired": "The token has run out. Refresh the session, or make a new key.",
-    "second_factor_required": "The tenant opens only to people with a second factor, and this one has none (403); or a sign-in goes "
-    "on with `details.challenge` and a code at `POST /auth/login/verify` (401). API keys are asked for none.",
-    "email_confirmation_required": "The account's e-mail address is not confirmed yet. Open the link that was sent to it.",
-    "password_change_required": "The password has to be changed first: `POST /auth/password`. API keys go on working.",
     "permission_denied": "You may see this and may not do it. `details.permission` names the permission that is needed.",
     "address_not_allowed": "The team takes no requests from the address in `details.address`. Use a network on its list.",
     "tenant_capability_not_entitled": "The tenant is not entitled to this. `details.capability` names what is off.",

@@ -189,6 +189,10 @@ def test_an_app_is_set_up_with_the_key_that_the_page_shows(page: Page, site: Sit
     expect(page.locator(".codes li")).to_have_count(10)
 
 
+def looked_at(page: Page, site: Site, addresses: list[str]) -> dict[str, list[str]]:
+    return _look(page, site, addresses)  # type: ignore[arg-type] # of the front only its address is asked
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
 def test_the_pages_in_between_are_accessible_and_fit(
@@ -199,16 +203,16 @@ def test_the_pages_in_between_are_accessible_and_fit(
     context.add_cookies([{"name": "theme", "value": theme, "url": site.url}])
     page = context.new_page()
     site.sign_in(page)
-    wrong = _look(page, site, ["/me/security", "/me/security/key", "/me/security/app"])
+    wrong = looked_at(page, site, ["/me/security", "/me/security/key", "/me/security/app"])
     user = User.objects.get(email=site.email)
     User.objects.filter(id=user.id).update(email_confirmed=False)
-    wrong |= _look(page, site, ["/login/confirm"])
+    wrong |= looked_at(page, site, ["/login/confirm"])
     User.objects.filter(id=user.id).update(email_confirmed=True, must_change_password=True)
-    wrong |= _look(page, site, ["/login/change-password"])
+    wrong |= looked_at(page, site, ["/login/change-password"])
     User.objects.filter(id=user.id).update(must_change_password=False)
     Authenticator.objects.create(user=user, type="totp", data={"secret": encrypt("A" * 32)})
     context.clear_cookies(name="session")
     site.sign_in(page)
-    wrong |= _look(page, site, ["/login/verify", "/login/passkey", "/login/recover", "/login/reset/x"])
+    wrong |= looked_at(page, site, ["/login/verify", "/login/passkey", "/login/recover", "/login/reset/x"])
     context.close()
     assert wrong == {}
