@@ -63,6 +63,6 @@ def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     )
     words = actor.name.split()
     initials = "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
-    may_start = actor.may_anywhere(Permission.BUILD_START)
+    may_start = may_start_anywhere(actor)
     start = f"/t/{actor.tenant_slug}/builds/new" if may_start else ""
     return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start)

@@ -7,6 +7,7 @@ import dataclasses
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from imagefactory.domain.builds.policies import may_start, may_start_anywhere
 from imagefactory.domain.builds.selectors import BuildFilter, BuildView, list_builds, newest_per_project, queue_place
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import keys_of, owners_of
@@ -53,7 +54,7 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
         "steps": [] if images else _steps(actor, projects, recent),
         "owners": [] if projects else owners_of(actor.tenant), "projects": projects,
         "may_create": actor.may(Permission.PROJECT_CREATE),
-        "may_start": actor.may_anywhere(Permission.BUILD_START), "tenant": tenant,
+        "may_start": may_start_anywhere(actor), "tenant": tenant,
     }  # fmt: skip
     return show.page(request, "overview.html", page, blocks={"overview": "blocks/overview.html"})
 
@@ -63,7 +64,7 @@ def _steps(actor: Actor, projects: list[ProjectView], recent: list[BuildView]) -
     first = projects[0] if projects else None
     sourced = next((p for p in projects if p.source_kind), None)
     may_edit = bool(first and actor.may(Permission.SETTINGS_EDIT, first.id))
-    start = next((p for p in [sourced, *projects] if p and actor.may(Permission.BUILD_START, p.id)), None)
+    start = next((p for p in [sourced, *projects] if p and may_start(actor, p.id) is True), None)
     found = [
         FirstStep("Create a project", "It keeps the source, the builds and the images of one thing you ship.",
                   bool(projects), f"{base}/projects/new" if actor.may(Permission.PROJECT_CREATE) else "", "New project"),

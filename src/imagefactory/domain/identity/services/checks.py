@@ -8,9 +8,10 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from imagefactory.domain.identity.models import Tenant, User
+from imagefactory.domain.identity.models import RetiredSlug, Tenant, User
 from imagefactory.domain.identity.selectors import user_with_email
 from imagefactory.kernel import ids
+from imagefactory.kernel.names import not_ascii, unseen
 
 MAX_PASSWORD = 1000  # characters; hashing a longer one would be a way to keep the factory busy
 
@@ -19,6 +20,8 @@ def person_errors(name: str, zone: str) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(name.strip()) <= 120:
         wrong["name"] = ["Give your name, in at most 120 characters."]
+    elif about := unseen(name):
+        wrong["name"] = [about]
     if zone not in zoneinfo.available_timezones():
         wrong["time_zone"] = ["There is no such time zone. Choose one from the list, such as Europe/Stockholm."]
     return wrong
@@ -46,11 +49,21 @@ def password_errors(password: str, user: User) -> list[str]:
     return []
 
 
-def tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
+def tenant_name_errors(name: str) -> dict[str, list[str]]:
     if not 1 <= len(name.strip()) <= 120:
         return {"name": ["Give the team a name, in at most 120 characters."]}
+    if about := unseen(name):
+        return {"name": [about]}
+    return {}
+
+
+def tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
+    if wrong := tenant_name_errors(name):
+        return wrong
+    if about := not_ascii(slug):
+        return {"slug": [about]}
     if not ids.is_slug(slug):
         return {"slug": [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]}
-    if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+    if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists() or RetiredSlug.objects.filter(slug=slug).exists():
         return {"slug": [f"The short name {slug} is taken. Choose another."]}
     return {}

@@ -17,6 +17,7 @@ from imagefactory.domain.identity.services.checks import (
     person_errors,
     tenant_errors,
 )
+from imagefactory.domain.identity.states import TenantState
 from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import authorize
@@ -34,12 +35,14 @@ class SignedUp:
 
 def _found_tenant(actor: Actor, name: str, slug: str, zone: str) -> Tenant:
     """Make a tenant that the actor owns, and tell it; inside the caller's transaction."""
-    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone)
+    waits = env.get().sign_up == "approval" and actor.kind is not ActorKind.SYSTEM and not actor.is_system_admin
+    state = TenantState.AWAITING_APPROVAL if waits else TenantState.ACTIVE
+    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone, state=state)
     Membership.objects.create(tenant=tenant, user_id=actor.person)
     RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
     emit(
         actor,
-        events.TenantCreated(tenant.id, slug, tenant.name),
+        events.TenantCreated(tenant.id, slug, tenant.name, str(state)),
         events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
     )
     return tenant
@@ -85,7 +88,7 @@ def sign_up(
 
 
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
-    """Create one more tenant, owned by the signed-in actor.
+    """Create one more tenant, owned by the signed-in actor; where sign-up is by approval, it waits for it.
 
     Raises PermissionDenied from a key, SignUpClosed, RateLimited (20 an hour by one person), ValidationFailed.
     """
