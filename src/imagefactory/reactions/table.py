@@ -12,16 +12,20 @@ from collections.abc import Callable, Sequence
 from imagefactory.domain.audit.services import record
 from imagefactory.reactions import live, pipeline
 from imagefactory.reactions.envelope import Envelope
+from imagefactory.reactions.messages.tell import tell_people
 
 Reaction = Callable[[Sequence[Envelope]], None]
 
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
+    ("*", tell_people),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),
     ("project.*", live.tell_pages),
     ("tenant.*", live.tell_pages),
+    ("capability.*", live.tell_pages),
+    ("tenant.*", pipeline.pause_or_resume_builds),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )
 

@@ -314,6 +314,8 @@ def queue_place(actor: Actor, build: BuildView) -> QueuePlace | None:
         first = f"more than {COUNT_CAP:,} ahead"
     if me.not_before and me.not_before > now():
         reason = f"{build.wait_reason or 'A start failed.'} Tried again at {me.not_before:%H:%M:%S} UTC."
+    elif tenant and tenant.paused:
+        reason = f"{first}; the team is not active, so nothing of it starts. Queued builds go on once it is."
     elif tenant and running >= limit:
         reason = f"{first}; the team's limit is reached, {running} of {limit} running."
     else:
@@ -374,6 +376,12 @@ def newest_per_project(
 def running_count(actor: Actor) -> int:
     """Return how many builds run now, for the navigation."""
     return Build.objects.visible_to(actor).filter(status=BuildStatus.RUNNING).count()
+
+
+def initiator(build_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the person who asked for the newest attempt of a build, or made the build; None when no person did."""
+    row = Build.objects.filter(id=build_id).values_list("started_by_id", "created_by_id").first()
+    return (row[0] or row[1]) if row else None
 
 
 def may_see(actor: Actor, build_id: uuid.UUID) -> bool:

@@ -28,6 +28,7 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api import reference
 from imagefactory.entry.api.security import BearerOrSession
@@ -58,6 +59,7 @@ api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/notifications", notification_routes.router)
 
 
 @api.exception_handler(FactoryError)

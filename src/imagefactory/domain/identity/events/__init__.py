@@ -10,9 +10,9 @@ from imagefactory.domain.identity.events.administration import SystemRoleRevoked
 from imagefactory.domain.identity.events.keys import ApiKeyCreated as ApiKeyCreated
 from imagefactory.domain.identity.events.keys import ApiKeyRevoked as ApiKeyRevoked
 from imagefactory.domain.identity.events.sign_in import PasswordChanged as PasswordChanged
-from imagefactory.domain.identity.events.sign_in import SignInRefused as SignInRefused
 from imagefactory.domain.identity.events.sign_in import SignedIn as SignedIn
 from imagefactory.domain.identity.events.sign_in import SignedOut as SignedOut
+from imagefactory.domain.identity.events.sign_in import SignInRefused as SignInRefused
 from imagefactory.domain.identity.events.team import MemberJoined as MemberJoined
 from imagefactory.domain.identity.events.team import MemberRoleSet as MemberRoleSet
 from imagefactory.domain.identity.events.tenants import CapabilityChanged as CapabilityChanged

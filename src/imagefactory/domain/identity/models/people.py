@@ -45,7 +45,9 @@ class User(AbstractBaseUser):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Return what a browser session must carry: Django's, over the password's hash and the version of sessions."""
         salt = "imagefactory.domain.identity.User.session"
-        return salted_hmac(salt, f"{self.password}\0{self.session_version}", secret=secret, algorithm="sha256").hexdigest()
+        return salted_hmac(
+            salt, f"{self.password}\0{self.session_version}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="identity_user_email_once")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import uuid
 
 from django.db.models import Q
@@ -21,6 +22,9 @@ class TenantView:
     slug: str
     name: str
     role: str
+    state: str = "active"
+    state_reason: str = ""
+    delete_after: dt.datetime | None = None
 
 
 def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
@@ -31,16 +35,24 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     tenants = Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")).order_by(
         "name", "slug"
     )
-    return [TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set()))) for t in tenants]
+    return [
+        TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set())), t.state, t.state_reason, t.delete_after)
+        for t in tenants
+    ]
+
+
+def slug_or_id(key: str) -> Q:
+    """Return the condition for the tenant that a person or program names."""
+    match = Q(slug=key)
+    with contextlib.suppress(ValueError):
+        match |= Q(id=uuid.UUID(key))
+    return match
 
 
 def tenant_of(user: User, wanted: str | None) -> Tenant | None:
     mine = Tenant.objects.filter(id__in=Membership.objects.filter(user=user).values("tenant_id"))
     if wanted:
-        match = Q(slug=wanted)
-        with contextlib.suppress(ValueError):
-            match |= Q(id=uuid.UUID(wanted))
-        tenant = mine.filter(match).first()
+        tenant = mine.filter(slug_or_id(wanted)).first()
         if tenant is None:
             raise TenantNotFound
         return tenant

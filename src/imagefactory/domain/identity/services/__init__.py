@@ -20,14 +20,14 @@ from imagefactory.domain.identity.services.keys import create_api_key as create_
 from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
 from imagefactory.domain.identity.services.members import set_project_role as set_project_role
+from imagefactory.domain.identity.services.sessions import Tokens as Tokens
 from imagefactory.domain.identity.services.sessions import close_session as close_session
 from imagefactory.domain.identity.services.sessions import open_session as open_session
 from imagefactory.domain.identity.services.sessions import refresh_session as refresh_session
-from imagefactory.domain.identity.services.sessions import Tokens as Tokens
 from imagefactory.domain.identity.services.sign_in import verify_password as verify_password
+from imagefactory.domain.identity.services.sign_up import SignedUp as SignedUp
 from imagefactory.domain.identity.services.sign_up import create_tenant as create_tenant
 from imagefactory.domain.identity.services.sign_up import sign_up as sign_up
-from imagefactory.domain.identity.services.sign_up import SignedUp as SignedUp
 from imagefactory.domain.identity.services.system_roles import grant_system_role as grant_system_role
 from imagefactory.domain.identity.services.system_roles import revoke_system_role as revoke_system_role
 from imagefactory.domain.identity.services.tenant_profile import MAX_LOGO_BYTES as MAX_LOGO_BYTES

@@ -54,7 +54,9 @@ def _switch(actor: Actor, tenant: Tenant, wanted: Mapping[Capability, bool], rea
     changes = {c: on for c, on in wanted.items() if getattr(tenant, CAPABILITY_FIELDS[c]) != on}
     if not changes:
         return 0
-    Tenant.objects.filter(id=tenant.id).update(**{CAPABILITY_FIELDS[c]: on for c, on in changes.items()}, updated_at=now())
+    Tenant.objects.filter(id=tenant.id).update(
+        **{CAPABILITY_FIELDS[c]: on for c, on in changes.items()}, updated_at=now()
+    )
     TenantDecision.objects.bulk_create(
         TenantDecision(
             tenant=tenant, what=c, before=words[not on], after=words[on], reason=reason, by_id=actor.user_id,

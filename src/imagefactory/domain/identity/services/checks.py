@@ -64,6 +64,10 @@ def tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
         return {"slug": [about]}
     if not ids.is_slug(slug):
         return {"slug": [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]}
-    if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists() or RetiredSlug.objects.filter(slug=slug).exists():
+    if (
+        slug in ids.RESERVED_SLUGS
+        or Tenant.objects.filter(slug=slug).exists()
+        or RetiredSlug.objects.filter(slug=slug).exists()
+    ):
         return {"slug": [f"The short name {slug} is taken. Choose another."]}
     return {}

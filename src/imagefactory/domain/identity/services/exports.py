@@ -11,8 +11,8 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import ExportNotFound, TenantNotFound
 from imagefactory.domain.identity.models import Tenant, TenantExport
 from imagefactory.domain.identity.states import ExportStatus
-from imagefactory.kernel import env, queue
 from imagefactory.kernel import actor as actors
+from imagefactory.kernel import env, queue
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
@@ -57,9 +57,7 @@ def finish_export(export_id: uuid.UUID, *, digest: str, size: int) -> bool:
         )
         if done:
             tenant_id = TenantExport.objects.values_list("tenant_id", flat=True).get(id=export_id)
-            emit(
-                actors.system(_JOBS), events.TenantExportReady(tenant_id, export_id, size, until.isoformat())
-            )
+            emit(actors.system(_JOBS), events.TenantExportReady(tenant_id, export_id, size, until.isoformat()))
     return bool(done)
 
 

@@ -16,7 +16,11 @@ def reason_of(text: str) -> str:
     reason = " ".join(text.split())
     if not 3 <= len(reason) <= MAX_REASON:
         raise ValidationFailed(
-            {"reason": [f"Give the reason, in 3 to {MAX_REASON} characters. It stands in the audit trail and is told to those it concerns."]}
+            {
+                "reason": [
+                    f"Give the reason, in 3 to {MAX_REASON} characters. It stands in the audit trail and is told to those it concerns."
+                ]
+            }
         )
     if about := unseen(reason):
         raise ValidationFailed({"reason": [about]})

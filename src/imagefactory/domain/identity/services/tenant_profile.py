@@ -97,10 +97,16 @@ def set_logo(actor: Actor, tenant_id: uuid.UUID, content: bytes) -> None:
     found = picture_of(content)
     if found is None:
         about = "An SVG can carry scripts, so it is not shown here. " if b"<svg" in content[:1000].lower() else ""
-        raise ValidationFailed({"logo": [f"{about}Upload a PNG, JPEG or WebP file; its content is looked at, not its name."]})
+        raise ValidationFailed(
+            {"logo": [f"{about}Upload a PNG, JPEG or WebP file; its content is looked at, not its name."]}
+        )
     if not (0 < found.width <= MAX_LOGO_SIDE and 0 < found.height <= MAX_LOGO_SIDE):
         raise ValidationFailed(
-            {"logo": [f"The logo is {found.width} by {found.height} pixels. Make it {MAX_LOGO_SIDE} by {MAX_LOGO_SIDE} at most."]}
+            {
+                "logo": [
+                    f"The logo is {found.width} by {found.height} pixels. Make it {MAX_LOGO_SIDE} by {MAX_LOGO_SIDE} at most."
+                ]
+            }
         )
     digest = hashlib.sha256(content).hexdigest()
     with transaction.atomic():

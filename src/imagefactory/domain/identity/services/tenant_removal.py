@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 
 from django.db import transaction
 
@@ -39,10 +40,10 @@ def remove_people(tenant_id: uuid.UUID, limit: int) -> int:
     return 0
 
 
-def finish_removal(tenant_id: uuid.UUID) -> list[str]:
-    """Remove the tenant's row, keep its short name from ever being given out, and return the digests of its exports.
+def finish_removal(tenant_id: uuid.UUID, forget: Callable[[str], None]) -> bool:
+    """Remove the tenant's row and keep its short name from ever being given out; `forget` deletes an archive.
 
-    Does nothing for a tenant that is not due any more, or is gone already.
+    Returns False and does nothing for a tenant that is not due any more, or is gone already.
     """
     with transaction.atomic():
         tenant = (
@@ -51,10 +52,11 @@ def finish_removal(tenant_id: uuid.UUID) -> list[str]:
             .first()
         )
         if tenant is None:
-            return []
-        digests = list(Export.objects.filter(tenant=tenant).exclude(digest="").values_list("digest", flat=True))
+            return False
+        for digest in Export.objects.filter(tenant=tenant).exclude(digest="").values_list("digest", flat=True):
+            forget(digest)
         RetiredSlug.objects.get_or_create(slug=tenant.slug, defaults={"tenant_id": tenant.id, "retired_at": now()})
         User.objects.filter(last_tenant_id=tenant.id).update(last_tenant_id=None)
         emit(actors.system("jobs"), events.TenantRemoved(tenant.id, tenant.slug, tenant.name))
         tenant.delete()
-    return digests
+    return True

@@ -121,7 +121,17 @@ def _move(
         tenant.delete_after = now() + dt.timedelta(days=env.get().deletion_grace_days) if ends else None
         tenant.save(update_fields=["state", "state_reason", "state_before", "delete_after", "updated_at"])
         TenantDecision.objects.create(
-            tenant=tenant, what=STATE, before=before, after=target, reason=why, by_id=actor.user_id, by_name=actor.name[:200]
+            tenant=tenant,
+            what=STATE,
+            before=before,
+            after=target,
+            reason=why,
+            by_id=actor.user_id,
+            by_name=actor.name[:200],
         )
-        more = {"delete_after": tenant.delete_after.isoformat()} if event is events.TenantDeletionStarted and tenant.delete_after else {}
+        more = (
+            {"delete_after": tenant.delete_after.isoformat()}
+            if event is events.TenantDeletionStarted and tenant.delete_after
+            else {}
+        )
         emit(actor, event(tenant.id, tenant.slug, str(before), str(target), why, **more))
