@@ -157,6 +157,11 @@ def get_version(actor: Actor, image: ImageView, digest: str) -> VersionView:
     return _views([row])[row.repository_id][0]
 
 
+def count_all_images(actor: Actor) -> int:
+    """Return how many images the actor may see."""
+    return Repository.objects.visible_to(actor).count()
+
+
 def count_images(actor: Actor, project_id: uuid.UUID) -> int:
     """Return how many images a project has."""
     return Repository.objects.visible_to(actor).filter(project_id=project_id).count()

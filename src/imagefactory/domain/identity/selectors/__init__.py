@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imagefactory.domain.identity.selectors.actors import actor_for_token as actor_for_token
 from imagefactory.domain.identity.selectors.actors import actor_for_user as actor_for_user
+from imagefactory.domain.identity.selectors.actors import outside_tenants as outside_tenants
 from imagefactory.domain.identity.selectors.actors import require_tenant as require_tenant
 from imagefactory.domain.identity.selectors.installation import Figures as Figures
 from imagefactory.domain.identity.selectors.installation import PersonDetail as PersonDetail
@@ -27,6 +28,7 @@ from imagefactory.domain.identity.selectors.people import user_with_email as use
 from imagefactory.domain.identity.selectors.tenant_profiles import DecisionView as DecisionView
 from imagefactory.domain.identity.selectors.tenant_profiles import ExportView as ExportView
 from imagefactory.domain.identity.selectors.tenant_profiles import TenantProfile as TenantProfile
+from imagefactory.domain.identity.selectors.tenant_profiles import count_members as count_members
 from imagefactory.domain.identity.selectors.tenant_profiles import exports_left_waiting as exports_left_waiting
 from imagefactory.domain.identity.selectors.tenant_profiles import exports_of as exports_of
 from imagefactory.domain.identity.selectors.tenant_profiles import history_of as history_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from imagefactory.domain.identity.models import AuthSession, User
@@ -52,3 +53,11 @@ def require_tenant(actor: Actor) -> uuid.UUID:
     if actor.tenant_id is None:
         raise TenantRequired("Say which tenant this is for: set the header X-Tenant-ID to its slug or id.")
     return actor.tenant_id
+
+
+def outside_tenants(actor: Actor) -> Actor:
+    """Return the same person without the tenant that they were put into, for what concerns the whole installation."""
+    return dataclasses.replace(
+        actor, tenant_id=None, tenant_slug="", tenant_state="active", role="", tenant_permissions=frozenset(),
+        project_permissions={}, capabilities=frozenset(),
+    )  # fmt: skip

@@ -152,3 +152,8 @@ def tenant_id_of(actor: Actor, key: str) -> uuid.UUID:
     if found is None or not actor.sees_installation:
         raise TenantNotFound
     return found
+
+
+def count_members(tenant_id: uuid.UUID) -> int:
+    """Return how many people are in a tenant."""
+    return Membership.objects.filter(tenant_id=tenant_id).count()

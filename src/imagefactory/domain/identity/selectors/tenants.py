@@ -7,10 +7,11 @@ import dataclasses
 import datetime as dt
 import uuid
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from imagefactory.domain.identity.errors import TenantNotFound
-from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, TenantLogo, User
 from imagefactory.domain.identity.selectors.rights import highest
 
 
@@ -25,6 +26,7 @@ class TenantView:
     state: str = "active"
     state_reason: str = ""
     delete_after: dt.datetime | None = None
+    logo: str = ""  # the digest of the picture, empty without one
 
 
 def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
@@ -32,11 +34,16 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     bindings: dict[uuid.UUID, set[str]] = {}
     for tenant_id, role in RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role"):
         bindings.setdefault(tenant_id, set()).add(role)
-    tenants = Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")).order_by(
-        "name", "slug"
+    logo = Subquery(TenantLogo.objects.filter(tenant_id=OuterRef("id")).values("digest"))
+    tenants = (
+        Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id"))
+        .annotate(logo=Coalesce(logo, Value("")))
+        .order_by("name", "slug")
     )
     return [
-        TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set())), t.state, t.state_reason, t.delete_after)
+        TenantView(
+            t.id, t.slug, t.name, highest(bindings.get(t.id, set())), t.state, t.state_reason, t.delete_after, t.logo
+        )
         for t in tenants
     ]
 

@@ -27,6 +27,7 @@ from imagefactory.domain.identity.services.sessions import refresh_session as re
 from imagefactory.domain.identity.services.sign_in import verify_password as verify_password
 from imagefactory.domain.identity.services.sign_up import SignedUp as SignedUp
 from imagefactory.domain.identity.services.sign_up import create_tenant as create_tenant
+from imagefactory.domain.identity.services.sign_up import create_tenant_for as create_tenant_for
 from imagefactory.domain.identity.services.sign_up import sign_up as sign_up
 from imagefactory.domain.identity.services.system_roles import grant_system_role as grant_system_role
 from imagefactory.domain.identity.services.system_roles import revoke_system_role as revoke_system_role
