@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
@@ -63,10 +64,10 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
     return show.page(request, "overview.html", page, blocks={"overview": "blocks/overview.html"})
 
 
-def _waiting(request: HttpRequest, actor: Actor, context: dict[str, object]) -> HttpResponse:
+def _waiting(request: HttpRequest, actor: Actor, context: Mapping[str, object]) -> HttpResponse:
     """Say what the team waits for and who can end that; without scripts the page looks again by itself."""
-    page = context | {
-        "administrators": administrators(), "support": env.get().support_address, "tenant": actor.tenant_slug,
+    page = {
+        **context, "administrators": administrators(), "support": env.get().support_address, "tenant": actor.tenant_slug,
         "profile": tenant_profile(actor.tenant),
     }  # fmt: skip
     return show.page(request, "overview_waiting.html", page, blocks={"waiting": "blocks/waiting.html"})
