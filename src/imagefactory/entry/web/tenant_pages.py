@@ -12,9 +12,7 @@ _S = "t/<slug:tenant>/settings"
 
 PAGES: Final = (
     Page("t/<slug:tenant>/logo", tenant_settings_views.logo, "team-logo", MEMBER),
-    Page(
-        f"{_S}/general", tenant_settings_views.general, "team-settings", MEMBER, in_tenant(Permission.SETTINGS_EDIT)
-    ),
+    Page(f"{_S}/general", tenant_settings_views.general, "team-settings", MEMBER, in_tenant(Permission.SETTINGS_EDIT)),
     Page(f"{_S}/capabilities", tenant_settings_views.capabilities, "team-capabilities", MEMBER),
     Page(
         f"{_S}/capabilities/<slug:capability>/ask",
