@@ -131,5 +131,5 @@ def remove_logo(actor: Actor, tenant_id: uuid.UUID) -> None:
     with transaction.atomic():
         logo = TenantLogo.objects.select_for_update().select_related("tenant").filter(tenant_id=tenant_id).first()
         if logo is not None:
-            logo.delete()
             emit(actor, events.TenantChanged(tenant_id, logo.tenant.slug, {"logo": logo.digest}, {"logo": ""}))
+            logo.delete()
