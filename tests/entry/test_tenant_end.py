@@ -119,7 +119,7 @@ def test_an_export_is_for_owners_until_it_expires(world: World) -> None:
     address = f"/t/{world.tenant_slug}/settings/exports/{export_id}"
     answer = browser.get(address)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
-    assert b"".join(answer.streaming_content).startswith(b"PK")
+    assert answer.getvalue().startswith(b"PK")
     digest = TenantExport.objects.get(id=export_id).digest
     TenantExport.objects.filter(id=export_id).update(expires_at=now() - dt.timedelta(seconds=1))
     assert browser.get(address).status_code == 404
