@@ -6,8 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('projects', '0001_initial'),
-        ('images', '0002_removed'),
+        ('projects', '0002_wall'),
+        ('images', '0003_wall'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ SQL = (Path(__file__).parent / "claim.sql").read_text(encoding="utf-8")
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('builds', '0007_started_by'),
+        ('builds', '0008_wall'),
         ('identity', '0003_tenant_profile_and_decisions'),
     ]
 
