@@ -19,6 +19,7 @@ from imagefactory.domain.identity import services as people
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.projects.models import Project
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 from tests.security.routes import Route
@@ -37,6 +38,8 @@ class Scene:
         """Put the scene's names into every `{...}` of a path or body."""
         if isinstance(value, dict):
             return {k: self.fill(v, **other) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.fill(v, **other) for v in value]
         if isinstance(value, str):
             return re.sub(r"\{(\w+)\}", lambda m: {**self.names, **other}.get(m[1], m[0]), value)
         return value
@@ -86,6 +89,8 @@ def make_scene() -> Scene:
         actor = world.actor(role)
         tokens[role] = people.open_session(actor, world.users[role]).access
     key, _ = people.create_api_key(owner, name="mine")
+    export = people.request_export(owner, world.tenant_id)
+    make_export(export)
     _leave_other_tenants(world)
     names = {
         "project": world.project.slug,
@@ -93,6 +98,13 @@ def make_scene() -> Scene:
         "credential_id": str(credential),
         "key_id": str(key.id),
         "name": world.project.slug,
+        "tenant": world.tenant_slug,
+        "export_id": str(export),
+        "capability": "quarantine_request",
+        "action": "suspend",
+        "system_role": "security_reviewer",
+        "person_id": str(world.users["viewer"]),
+        "owner_email": owner.email,
     }
     return Scene(world, names, str(draft.id), tokens)
 

@@ -12,6 +12,7 @@ from imagefactory.domain.identity.services.capabilities import request_capabilit
 from imagefactory.domain.identity.services.capabilities import set_capabilities as set_capabilities
 from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
 from imagefactory.domain.identity.services.exports import expire_exports as expire_exports
+from imagefactory.domain.identity.services.exports import exports_for_owner as exports_for_owner
 from imagefactory.domain.identity.services.exports import fail_export as fail_export
 from imagefactory.domain.identity.services.exports import finish_export as finish_export
 from imagefactory.domain.identity.services.exports import open_export as open_export

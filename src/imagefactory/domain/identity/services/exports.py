@@ -10,6 +10,7 @@ from django.db import transaction
 from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import ExportNotFound, TenantNotFound
 from imagefactory.domain.identity.models import Tenant, TenantExport
+from imagefactory.domain.identity.selectors import ExportView, exports_of
 from imagefactory.domain.identity.states import ExportStatus
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel import env, queue
@@ -83,6 +84,15 @@ def expire_exports(limit: int = 100) -> list[str]:
             )
         )
     return [e.digest for e in over if e.digest not in kept]
+
+
+def exports_for_owner(actor: Actor, tenant_id: uuid.UUID) -> list[ExportView]:
+    """Return the newest exports.
+
+    Raises TenantNotFound, PermissionDenied.
+    """
+    authorize(policies.may_take_export(actor, tenant_id))
+    return exports_of(tenant_id)
 
 
 def open_export(actor: Actor, tenant_id: uuid.UUID, export_id: uuid.UUID) -> str:
