@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver, reverse
 
@@ -15,11 +16,19 @@ from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
 from imagefactory.domain.identity.services import create_api_key, request_export, set_logo
+from imagefactory.domain.identity.services import (
+    AccountFields,
+    create_account_key,
+    create_api_key,
+    create_service_account,
+    open_browser_session,
+)
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
 from imagefactory.entry.jobs.tenant_export import make_export
+from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 from tests.pages.system_pages import SYSTEM_PAGES
@@ -30,16 +39,49 @@ DIGEST = f"sha256:{'a' * 64}"
 ALL = (302, 404, 200, 200, 200, 200)
 START = (302, 404, 403, 200, 200, 200)
 OPEN = (200,) * 6
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+# Of a service account, which nobody sees but who manages the team of its projects.
+TEAM = (302, 404, 404, 404, 200, 200)
+TEAM_ACTS = (302, 404, 404, 404, 302, 302)
+ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 # page -> the status for each role, in the order of ROLES; 302 leads to sign-in, or onwards.
 PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
     "login": (200, 302, 302, 302, 302, 302),
     "signup": OPEN,
+    "login-verify": (302,) * 6,
+    "login-passkey": (200, 302, 302, 302, 302, 302),
+    "login-recover": OPEN,
+    "login-reset": (400,) * 6,
+    "login-change-password": (302, 200, 200, 200, 200, 200),
+    "login-confirm": (302,) * 6,
+    "login-confirm-link": (400,) * 6,
+    "login-email-link": (400,) * 6,
+    "me-email": SIGNED_IN,
+    "me-security": SIGNED_IN,
+    "me-security-required": (302,) * 6,
+    "me-security-app": SIGNED_IN,
+    "me-security-key": SIGNED_IN,
+    "me-security-codes": SIGNED_IN,
+    "me-security-rename": (302, 404, 404, 404, 404, 200),
+    "me-security-remove": (302, 404, 404, 404, 404, 200),
+    "me-sessions": SIGNED_IN,
+    "me-sessions-end": SIGNED_IN,
+    "me-session-end": (302, 404, 404, 404, 404, 200),
+    "me-history": SIGNED_IN,
     "help": OPEN,
     "help-topic": OPEN,
     "me": (302, 200, 200, 200, 200, 200),
     "me-password": (302, 200, 200, 200, 200, 200),
     "me-keys": (302, 200, 200, 200, 200, 200),
+    "me-key-rotate": (302, 404, 404, 404, 404, 200),
+    "service-accounts": (302, 404, 403, 403, 200, 200),
+    "service-account-new": (302, 404, 403, 403, 200, 200),
+    "service-account": TEAM,
+    "service-account-edit": TEAM,
+    "service-account-key-rotate": TEAM,
+    "tenant-keys": (302, 404, 403, 403, 403, 200),
+    "tenant-network": ALL,
     "me-appearance": (302, 200, 200, 200, 200, 200),
     "me-notifications": (302, 200, 200, 200, 200, 200),
     "notifications": (302, 200, 200, 200, 200, 200),
@@ -49,6 +91,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -97,6 +143,12 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
+    "me-key-rotate": ({"overlap_hours": "1"}, (302, 404, 404, 404, 404, 200)),
+    "service-account-new": (ACCOUNT, (302, 404, 403, 403, 403, 302)),
+    "service-account": ({"name": "pipeline", "days": "30"}, TEAM),
+    "service-account-key-rotate": ({"overlap_hours": "0"}, TEAM),
+    "tenant-keys": ({"days_max": "100"}, (302, 404, 403, 403, 403, 302)),
+    "tenant-network": ({"networks": "127.0.0.0/8 here", "version": "0"}, (302, 404, 403, 403, 403, 302)),
     "tenant-new": ({"name": "One more"}, (302, 302, 302, 302, 302, 302)),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
@@ -106,6 +158,10 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "me-key-revoke": (302, 404, 404, 404, 404, 302),
     "notifications-read": (302, 302, 302, 302, 302, 302),
     "notifications-unread": (302, 302, 302, 302, 302, 302),
+    "service-account-switch": TEAM_ACTS,
+    "service-account-delete": TEAM_ACTS,
+    "service-account-key-revoke": TEAM_ACTS,
+    "tenant-key-revoke": (302, 404, 403, 403, 403, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
 }
@@ -132,6 +188,12 @@ class Scene:
             owner, world.project.id, name="token", kind="build_secret", secret="a long secret"
         )
         self.key = create_api_key(owner, name="ci")[0].id
+        self.sign_in = open_browser_session(owner, owner.person, how="password")
+        data = {"name": "blue key", "credential": {}}
+        self.factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data).pk
+        fields = AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+        self.account = create_service_account(owner, fields).id
+        self.account_key = create_account_key(owner, self.account, name="pipeline")[0].id
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
         )
@@ -168,8 +230,17 @@ class Scene:
             "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
             "help-topic": {"name": "roles"}, "team-capability-ask": {"capability": "quarantine_request"},
             "team-export": {"export_id": self.export}, "notification": {"notice_id": self.notice.id},
+        """Return the address of a page, with what its route asks for."""
+        route = next(page.route for page in ADDRESSES if page.name == name)
+        samples: dict[str, object] = {
+            "tenant": self.world.tenant_slug, "project": self.world.project.slug, "number": self.build.number,
+            "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
+            "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
+            "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
+            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
         }  # fmt: skip
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
 

@@ -10,7 +10,17 @@ from django.urls import get_resolver
 
 from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.api.site import api
-from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Need, Page, in_project, in_tenant, of_installation
+from imagefactory.entry.web.addresses import (
+    MEMBER,
+    OPEN,
+    OWNER,
+    SIGNED_IN,
+    Need,
+    Page,
+    in_project,
+    in_tenant,
+    of_installation,
+)
 from imagefactory.entry.web.urls import PAGES
 from tests.security.samples import BODIES
 
@@ -29,7 +39,14 @@ NOT_FOR_KEYS = {
     ("POST", "/auth/second-factors/recovery-codes"),
     ("POST", "/auth/second-factors/{factor_id}/remove"),
     ("POST", "/api-keys"),
+    ("POST", "/api-keys/{key_id}/rotate"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("PATCH", "/service-accounts/{account_id}"),
+    ("DELETE", "/service-accounts/{account_id}"),
+    ("POST", "/service-accounts"),
+    ("POST", "/service-accounts/{account_id}/keys"),
+    ("PUT", "/tenants/current/key-policy"),
+    ("PUT", "/tenants/current/network"),
     ("PATCH", "/notifications/settings"),
 }
 # What one must be allowed to see before a need is asked about: the permission that each name in an address hides behind.
@@ -37,6 +54,7 @@ SEEN_BY = {
     "project": {Permission.PROJECT_VIEW},
     "number": {Permission.PROJECT_VIEW, Permission.BUILD_VIEW},
     "build_id": {Permission.BUILD_VIEW},
+    "account_id": {Permission.TEAM_MANAGE},
 }
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
@@ -46,6 +64,7 @@ WORDS = {
     "none": OPEN,
     "signed in": SIGNED_IN,
     "member": MEMBER,
+    "owner": OWNER,
     "administrator": of_installation(SystemRole.ADMINISTRATOR),
     "administrator, reading": of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR),
 }
@@ -79,7 +98,11 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     """Return what the word of an API route means: a list is open to every member, who finds in it what they may see."""
     if declared in WORDS:
         return WORDS[declared]
+    if declared in set(SystemRole):
+        return of_installation(SystemRole(declared))
     permission = Permission(declared)
+    if path.startswith("/tenants/"):
+        return in_tenant(permission)
     if of_project:
         return in_project(permission)
     return MEMBER if method == "GET" else in_tenant(permission)

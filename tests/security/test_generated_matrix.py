@@ -67,8 +67,9 @@ def _ask(asker: Asker, route: Route) -> Any:
     if callable(body):
         body = body(asker.place, asker.actor())
     path = filled(route.path, names) + (f"?{QUERIES[route.key]}" if route.key in QUERIES else "")
-    # Who is asked about their own matters needs no team; about a team's, it is named.
-    tenant = {} if route.need.place in {Place.NOWHERE, Place.PERSON} else {"X-Tenant-ID": asker.place.names["tenant"]}
+    # Who is asked about their own matters or the installation's needs no team; about a team's, it is named.
+    nobodys = {Place.NOWHERE, Place.PERSON, Place.INSTALLATION}
+    tenant = {} if route.need.place in nobodys else {"X-Tenant-ID": asker.place.names["tenant"]}
     return asker.call(route.method, path, filled(body, names), tenant)
 
 

@@ -20,7 +20,7 @@ from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import NotFound
 
 router = Router(tags=["admin"])
-SEE, CHANGE = needs("read-only administrator"), needs("administrator")
+SEE, CHANGE = needs("administrator, reading"), needs("administrator")
 _TENANT_ACTIONS: Final[dict[str, Callable[..., None]]] = {
     "approve": services.approve_tenant,
     "refuse": services.refuse_tenant,
@@ -32,6 +32,8 @@ _ACCOUNT_ACTIONS: Final[dict[str, Callable[..., object]]] = {
     "suspend": services.suspend_account,
     "restore": services.restore_account,
     "end-sessions": services.end_sessions,
+    "unlock": services.unlock_account,
+    "force-password-change": services.force_new_password,
 }
 
 
@@ -131,7 +133,7 @@ def get_user(request: HttpRequest, user_id: uuid.UUID) -> Any:
 
 @router.post("/users/{uuid:user_id}/{action}", response={204: None}, openapi_extra=CHANGE)
 def act_on_user(request: HttpRequest, user_id: uuid.UUID, action: s.AccountAction, body: s.ReasonIn) -> Status[None]:
-    """Suspend or restore an account, or end all its sessions, with a reason."""
+    """Suspend or restore an account, end its sessions, forget its failed sign-ins, or ask for a new password, with a reason."""
     _ACCOUNT_ACTIONS[action](_administrator(request, change=True), user_id, reason=body.reason)
     return Status(204, None)
 

@@ -67,7 +67,7 @@ class MessageIn(In):
     message: Text = Field("", max_length=1000)
 
 
-class ExportOut(Schema):
+class TenantExportOut(Schema):
     id: uuid.UUID
     status: str
     requested_by_name: str
@@ -78,7 +78,7 @@ class ExportOut(Schema):
 
 
 class ExportsOut(Schema):
-    items: list[ExportOut]
+    items: list[TenantExportOut]
 
 
 class AdminTenantIn(In):
@@ -145,10 +145,13 @@ class PersonRowsOut(Schema):
     total: int
 
 
-class SessionOut(Schema):
+class AdminSessionOut(Schema):
     id: uuid.UUID
+    kind: str
+    device: str
     address: str
-    created_at: dt.datetime
+    started_at: dt.datetime
+    last_used_at: dt.datetime
     ends_at: dt.datetime
 
 
@@ -156,7 +159,8 @@ class PersonOut(Schema):
     row: PersonRowOut
     time_zone: str
     tenants: list[TenantOut]
-    sessions: list[SessionOut]
+    sessions: list[AdminSessionOut]
+    must_change_password: bool
 
 
 class NewsOut(Schema):
@@ -166,4 +170,4 @@ class NewsOut(Schema):
 
 
 TenantAction = Literal["approve", "refuse", "suspend", "lift", "keep"]
-AccountAction = Literal["suspend", "restore", "end-sessions"]
+AccountAction = Literal["suspend", "restore", "end-sessions", "unlock", "force-password-change"]

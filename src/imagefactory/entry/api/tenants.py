@@ -129,7 +129,7 @@ def list_exports(request: HttpRequest, tenant: str) -> Any:
     return {"items": services.exports_for_owner(a, a.tenant)}
 
 
-@router.post("/{tenant}/exports", response={202: s.ExportOut}, openapi_extra=needs("owner"))
+@router.post("/{tenant}/exports", response={202: s.TenantExportOut}, openapi_extra=needs("owner"))
 def request_export(request: HttpRequest, tenant: str) -> Status[Any]:
     """Have an export made; one that is being made is returned again."""
     a = _inside(request, tenant)

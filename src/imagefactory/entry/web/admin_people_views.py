@@ -49,6 +49,14 @@ ACTIONS: Final[dict[str, Action]] = {
         "Sign out everywhere", "All their browsers and API sign-ins end. API keys stay; they sign in again with their password.",
         "All sessions are ended.", services.end_sessions, danger=True,
     ),
+    "unlock": Action(
+        "Unlock sign-in", "Their failed attempts are forgotten, and they can try again at once.", "The sign-in is unlocked.",
+        services.unlock_account,
+    ),
+    "force-password-change": Action(
+        "Ask for a new password", "They can do nothing before they have set a new password. Their API keys go on.",
+        "A new password is asked for.", services.force_new_password, danger=True,
+    ),
 }  # fmt: skip
 
 
@@ -75,7 +83,9 @@ def _role_names(roles: Any) -> str:
 
 def _page(actor: Actor, user_id: uuid.UUID, **more: Any) -> dict[str, Any]:
     person, able = selectors.get_person(actor, user_id), may_change(actor)
-    offered = ["suspend" if person.row.active else "restore", *(["end-sessions"] if person.row.active else [])]
+    offered = ["suspend", "end-sessions", "unlock"] if person.row.active else ["restore"]
+    if person.row.active and not person.must_change_password:
+        offered.append("force-password-change")
     return {
         "person": person, "base": f"/admin/people/{user_id}", "may_change": able,
         "actions": [(key, ACTIONS[key]) for key in offered] if able else [],

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0008_wall'),
-        ('identity', '0003_tenant_profile_and_decisions'),
+        ('identity', '0005_tenant_profile_and_decisions'),
     ]
 
     operations = [

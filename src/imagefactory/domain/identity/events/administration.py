@@ -49,11 +49,3 @@ class AccountRestored(Event):
     before: str
     after: str
     reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class SessionsEnded(Event):
-    type: ClassVar[str] = "member.sessions_ended"
-    user_id: uuid.UUID
-    count: int
-    reason: str

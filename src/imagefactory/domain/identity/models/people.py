@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils.crypto import salted_hmac
 
 from imagefactory.kernel.ids import uuid7
 
@@ -32,22 +31,15 @@ class User(AbstractBaseUser):
     is_system_admin = models.BooleanField(default=False)
     is_read_only_admin = models.BooleanField(default=False)
     is_reviewer = models.BooleanField(default=False)
+    email_confirmed = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)
     last_tenant_id = models.UUIDField(null=True)
-    # Raised to end every browser session of the person at once.
-    session_version = models.PositiveIntegerField(default=0)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[UserManager] = UserManager()
-
-    def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Return what a browser session must carry: Django's, over the password's hash and the version of sessions."""
-        salt = "imagefactory.domain.identity.User.session"
-        return salted_hmac(
-            salt, f"{self.password}\0{self.session_version}", secret=secret, algorithm="sha256"
-        ).hexdigest()
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="identity_user_email_once")]

@@ -28,6 +28,9 @@ class Tenant(Entity):
     state_reason = models.CharField(max_length=500, blank=True, default="")
     # When a team that is being deleted is removed for good.
     delete_after = models.DateTimeField(null=True)
+    # Members come through an identity provider; owners may still use their password, so that nobody is locked out.
+    requires_sso = models.BooleanField(default=False)
+    second_factor_required = models.BooleanField(default=False)
     may_build = models.BooleanField(default=True)
     may_quarantine_request = models.BooleanField(default=False)
     may_quarantine_release = models.BooleanField(default=False)

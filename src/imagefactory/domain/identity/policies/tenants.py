@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from imagefactory.domain.identity.permissions import Permission, Role
-from imagefactory.domain.identity.policies.permissions import may, may_act_as_person
+from imagefactory.domain.identity.policies.rights import may
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import Refusal, Verdict
 from imagefactory.kernel.errors import NotFound
@@ -35,8 +35,8 @@ def may_end_tenant(actor: Actor, tenant_id: uuid.UUID) -> Verdict:
     if actor.kind is ActorKind.SYSTEM or actor.is_system_admin:
         return True
     _must_be_in(actor, tenant_id)
-    if (person := may_act_as_person(actor)) is not True:
-        return person
+    if actor.is_program:
+        return Refusal("tenant:end", "A key does not export, delete or keep a team.", "An owner signs in to do that.")
     if actor.role == Role.OWNER:
         return True
     return Refusal(
@@ -53,8 +53,8 @@ def may_take_export(actor: Actor, tenant_id: uuid.UUID) -> Verdict:
         if not actor.sees_installation:
             raise NotFound("tenant")
         return Refusal("tenant:export", "An export is handed to owners of the team only.", "An owner can download it.")
-    if (person := may_act_as_person(actor)) is not True:
-        return person
+    if actor.is_program:
+        return Refusal("tenant:end", "A key does not export, delete or keep a team.", "An owner signs in to do that.")
     if actor.role == Role.OWNER:
         return True
     return Refusal("tenant:export", "An export is handed to owners of the team only.", "An owner can download it.")

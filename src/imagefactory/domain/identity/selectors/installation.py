@@ -12,15 +12,15 @@ from django.db.models.functions import Coalesce
 
 from imagefactory.domain.identity import policies
 from imagefactory.domain.identity.errors import PersonNotFound
-from imagefactory.domain.identity.models import AuthSession, Membership, Tenant, User
+from imagefactory.domain.identity.models import Membership, Tenant, User
 from imagefactory.domain.identity.permissions import Capability, SystemRole
 from imagefactory.domain.identity.selectors.people import Person
 from imagefactory.domain.identity.selectors.rights import SYSTEM_ROLE_FIELDS, capabilities_of, system_roles_of
+from imagefactory.domain.identity.selectors.sessions import SessionView, open_sessions
 from imagefactory.domain.identity.selectors.tenants import TenantView, tenants_of
 from imagefactory.domain.identity.states import TenantState
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
-from imagefactory.kernel.clock import now
 
 PAGE = 50
 
@@ -53,23 +53,14 @@ class PersonRow:
 
 
 @dataclasses.dataclass(frozen=True)
-class SessionRow:
-    """A sign-in through the API that still works."""
-
-    id: uuid.UUID
-    address: str
-    created_at: dt.datetime
-    ends_at: dt.datetime
-
-
-@dataclasses.dataclass(frozen=True)
 class PersonDetail:
     """A person as administrators see them."""
 
     row: PersonRow
     time_zone: str
     tenants: Sequence[TenantView]
-    sessions: Sequence[SessionRow]
+    sessions: Sequence[SessionView]
+    must_change_password: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,12 +148,8 @@ def get_person(actor: Actor, user_id: uuid.UUID) -> PersonDetail:
     rows = _people(User.objects.filter(id=user_id))
     if not rows:
         raise PersonNotFound
-    sessions = AuthSession.objects.filter(user_id=user_id, revoked_at=None, refresh_expires_at__gt=now())
-    zone = User.objects.values_list("time_zone", flat=True).get(id=user_id)
-    return PersonDetail(
-        rows[0], zone, tenants_of(user_id),
-        [SessionRow(s.id, s.address, s.created_at, s.refresh_expires_at) for s in sessions.order_by("-created_at")[:50]],
-    )  # fmt: skip
+    user = User.objects.get(id=user_id)
+    return PersonDetail(rows[0], user.time_zone, tenants_of(user_id), open_sessions(user_id), user.must_change_password)
 
 
 def members_of_tenant(actor: Actor, tenant_id: uuid.UUID, limit: int = PAGE) -> list[PersonRow]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
-from django.db.models import F
 
 from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import PersonNotFound
-from imagefactory.domain.identity.models import AuthSession, User
+from imagefactory.domain.identity.models import User
 from imagefactory.domain.identity.services.reasons import reason_of
+from imagefactory.domain.identity.services.session_ends import end_all_of
+from imagefactory.domain.identity.services.sign_in_admin import force_password_change, unlock_sign_in
 from imagefactory.domain.identity.services.system_roles import lock_administrators, require_another_administrator
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
-from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
 
 _ON, _OFF = "active", "suspended"
@@ -35,7 +35,7 @@ def suspend_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
         if user.is_system_admin:
             require_another_administrator(user)
         User.objects.filter(id=user.id).update(is_active=False)
-        AuthSession.objects.filter(user=user, revoked_at=None).update(revoked_at=now())
+        end_all_of(user.id)
         emit(actor, events.AccountSuspended(None, user.id, user.email, _ON, _OFF, why))
 
 
@@ -53,7 +53,7 @@ def restore_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
 
 
 def end_sessions(actor: Actor, user_id: uuid.UUID, *, reason: str) -> int:
-    """Sign a person out everywhere, in browsers and the API, and return how many sign-ins to the API ended.
+    """Sign a person out everywhere, in browsers and the API, and return how many sign-ins ended.
 
     Raises PermissionDenied, ValidationFailed, PersonNotFound.
     """
@@ -61,12 +61,29 @@ def end_sessions(actor: Actor, user_id: uuid.UUID, *, reason: str) -> int:
     why = reason_of(reason)
     with transaction.atomic():
         user = _locked(user_id)
-        ended = AuthSession.objects.filter(user=user, revoked_at=None, refresh_expires_at__gt=now()).update(
-            revoked_at=now()
-        )
-        User.objects.filter(id=user.id).update(session_version=F("session_version") + 1)
+        ended = end_all_of(user.id)
         emit(actor, events.SessionsEnded(None, user.id, ended, why))
-    return ended
+    return len(ended)
+
+
+def unlock_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
+    """Forget the failed sign-ins of a person, who can try again at once. Safe to repeat.
+
+    Raises PermissionDenied, ValidationFailed, NotFound.
+    """
+    authorize(policies.may_change_installation(actor))
+    reason_of(reason)
+    unlock_sign_in(actor, user_id)
+
+
+def force_new_password(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
+    """Let a person do nothing before they have set a new password. Safe to repeat.
+
+    Raises PermissionDenied, ValidationFailed, NotFound.
+    """
+    authorize(policies.may_change_installation(actor))
+    reason_of(reason)
+    force_password_change(actor, user_id)
 
 
 def _locked(user_id: uuid.UUID) -> User:

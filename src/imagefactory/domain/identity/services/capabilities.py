@@ -17,8 +17,8 @@ from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, ValidationFailed
-from imagefactory.kernel.names import unseen
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.text import plain_text_errors
 from imagefactory.kernel.throttle.check import count_attempt
 
 MAX_TENANTS = 200  # of one bulk change
@@ -78,8 +78,8 @@ def request_capability(actor: Actor, capability: Capability, *, message: str) ->
     """
     authorize(policies.may_change_tenant(actor, actor.tenant))
     text = " ".join(message.split())
-    if len(text) > 500 or unseen(text):
-        raise ValidationFailed({"message": [unseen(text) or "Say what for in at most 500 characters."]})
+    if len(text) > 500 or plain_text_errors(text):
+        raise ValidationFailed({"message": plain_text_errors(text) or ["Say what for in at most 500 characters."]})
     if capability in actor.capabilities:
         raise Conflict(f"{CAPABILITY_NAMES[capability].capitalize()} is switched on for this team already.")
     count_attempt(f"ask for {capability}", str(actor.tenant), limit=1, window_seconds=_A_DAY)

@@ -7,7 +7,7 @@ import uuid
 from django.db import transaction
 
 from imagefactory.domain.identity import events, policies
-from imagefactory.domain.identity.models import Membership, RoleBinding
+from imagefactory.domain.identity.models import Membership, ProviderGrant, ProviderRole, RoleBinding
 from imagefactory.domain.identity.permissions import Permission, Role
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.kernel.actor import Actor
@@ -44,4 +44,5 @@ def set_project_role(actor: Actor, user_id: uuid.UUID, project_id: uuid.UUID, ro
 
 def drop_project_roles(tenant_id: uuid.UUID, project_id: uuid.UUID) -> None:
     """Remove all bindings of a project that is being deleted; called in that transaction."""
-    RoleBinding.objects.filter(tenant_id=tenant_id, project_id=project_id).delete()
+    for table in (RoleBinding, ProviderGrant, ProviderRole):
+        table.objects.filter(tenant_id=tenant_id, project_id=project_id).delete()

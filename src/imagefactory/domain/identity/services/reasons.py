@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagefactory.kernel.errors import ValidationFailed
-from imagefactory.kernel.names import unseen
+from imagefactory.kernel.text import plain_text_errors
 
 MAX_REASON = 500
 
@@ -22,6 +22,6 @@ def reason_of(text: str) -> str:
                 ]
             }
         )
-    if about := unseen(reason):
-        raise ValidationFailed({"reason": [about]})
+    if strange := plain_text_errors(reason):
+        raise ValidationFailed({"reason": strange})
     return reason

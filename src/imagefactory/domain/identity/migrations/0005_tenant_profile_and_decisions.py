@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('identity', '0002_system_roles_and_tenant_state'),
+        ('identity', '0004_identity_providers'),
     ]
 
     operations = [
@@ -64,11 +64,6 @@ class Migration(migrations.Migration):
             model_name='tenant',
             name='version',
             field=models.PositiveIntegerField(default=1),
-        ),
-        migrations.AddField(
-            model_name='user',
-            name='session_version',
-            field=models.PositiveIntegerField(default=0),
         ),
         migrations.CreateModel(
             name='TenantDecision',

@@ -1,4 +1,4 @@
-"""May this actor do this with their permissions in the tenant, their key, their account?"""
+"""May this actor do this? Each answers True or the reason why not."""
 
 from __future__ import annotations
 
@@ -28,22 +28,19 @@ def may(actor: Actor, permission: Permission, project_id: uuid.UUID | None = Non
     return Refusal(str(permission), REASONS[permission], grantors(permission))
 
 
-def may_manage_key(actor: Actor, owner_id: uuid.UUID) -> Verdict:
-    """People manage their own keys, from a sign-in and not with a key: a leaked key must not make another."""
-    if actor.kind is ActorKind.API_KEY:
-        return Refusal("keys:manage", "An API key cannot make or revoke keys.", "Sign in as a person to do that.")
-    if actor.user_id == owner_id:
-        return True
-    return Refusal("keys:manage", "This key belongs to someone else.", "Only its owner can revoke it.")
-
-
 def may_act_as_person(actor: Actor) -> Verdict:
     """A person's account and their tenants are theirs alone: a key does work in its one tenant, whatever its scopes."""
-    if actor.kind is ActorKind.API_KEY:
+    if actor.is_program:
         return Refusal(
             "account:manage",
             "An API key cannot change its owner's account or make a tenant.",
             "Sign in as a person to do that.",
+        )
+    if actor.bound_to is not None:
+        return Refusal(
+            "account:manage",
+            "You came in through the team's own sign-in, which opens this team and not your account.",
+            "Sign in with your own password to do that.",
         )
     return True
 
