@@ -158,7 +158,7 @@ def test_a_key_of_an_owner_does_not_end_the_team(world: World) -> None:
     key = actor_for_token(services.create_api_key(world.actor("owner"), name="all")[1])
     with pytest.raises(PermissionDenied) as refused:
         MOVES["delete"][2](key, world)
-    assert "API key" in str(refused.value)
+    assert "A key does not" in str(refused.value)
 
 
 def test_a_refused_sign_up_is_brought_back_by_an_administrator_only(world: World, administrator: Actor) -> None:

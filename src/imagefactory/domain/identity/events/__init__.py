@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.events.administration import AccountHelped as AccountHelped
 from imagefactory.domain.identity.events.administration import AccountRestored as AccountRestored
 from imagefactory.domain.identity.events.administration import AccountSuspended as AccountSuspended
 from imagefactory.domain.identity.events.administration import SystemRoleGranted as SystemRoleGranted

@@ -49,3 +49,14 @@ class AccountRestored(Event):
     before: str
     after: str
     reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AccountHelped(Event):
+    """An administrator did something to how a person signs in, told beside that event with the reason."""
+
+    type: ClassVar[str] = "member.account_helped"
+    user_id: uuid.UUID
+    email: str
+    what: str
+    reason: str

@@ -72,8 +72,10 @@ def unlock_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
     Raises PermissionDenied, ValidationFailed, NotFound.
     """
     authorize(policies.may_change_installation(actor))
-    reason_of(reason)
-    unlock_sign_in(actor, user_id)
+    why = reason_of(reason)
+    with transaction.atomic():
+        unlock_sign_in(actor, user_id)
+        emit(actor, events.AccountHelped(None, user_id, _locked(user_id).email, "unlock", why))
 
 
 def force_new_password(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
@@ -82,8 +84,10 @@ def force_new_password(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None
     Raises PermissionDenied, ValidationFailed, NotFound.
     """
     authorize(policies.may_change_installation(actor))
-    reason_of(reason)
-    force_password_change(actor, user_id)
+    why = reason_of(reason)
+    with transaction.atomic():
+        force_password_change(actor, user_id)
+        emit(actor, events.AccountHelped(None, user_id, _locked(user_id).email, "force_password_change", why))
 
 
 def _locked(user_id: uuid.UUID) -> User:
