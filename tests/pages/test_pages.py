@@ -214,22 +214,6 @@ class Scene:
         )  # fmt: skip
 
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification"))
-        }:
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "team-capability-ask": {"capability": "quarantine_request"},
-            "team-export": {"export_id": self.export}, "notification": {"notice_id": self.notice.id},
         """Return the address of a page, with what its route asks for."""
         route = next(page.route for page in ADDRESSES if page.name == name)
         samples: dict[str, object] = {
@@ -237,7 +221,7 @@ class Scene:
             "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
             "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
             "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
-            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
+            "capability": "quarantine_request", "export_id": self.export, "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
         }  # fmt: skip
         wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
         url = reverse(name, kwargs={part: samples[part] for part in wanted})
