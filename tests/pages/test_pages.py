@@ -16,6 +16,7 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
+from imagefactory.domain.identity.services import create_api_key, request_export, set_logo
 from imagefactory.domain.identity.services import (
     AccountFields,
     create_account_key,
@@ -27,10 +28,13 @@ from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 from tests.sso.parts import sign_in_parts
+from tests.pages.system_pages import SYSTEM_PAGES
+from tests.pictures import PNG
 
 ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
 DIGEST = f"sha256:{'a' * 64}"
@@ -105,6 +109,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "settings-source": ALL,
     "settings-credentials": ALL,
     "settings-danger": ALL,
+    "team-settings": ALL,
+    "team-logo": ALL,
+    "team-capabilities": ALL,
+    "team-capability-ask": (302, 404, 403, 403, 403, 200),
+    "team-danger": ALL,
+    "team-export": (302, 404, 403, 403, 403, 200),
     "build-new": START,
     "build": ALL,
     "build-config": ALL,
@@ -162,6 +172,9 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
         {"source": "inline", "dockerfile_text": "FROM scratch\n", "tags": "latest", "start": "1"},
         (302, 404, 403, 302, 302, 302),
     ),
+    "team-settings": ({"name": "Ours", "time_zone": "UTC", "language": "en"}, (302, 404, 403, 403, 403, 302)),
+    "team-capability-ask": ({"message": "for our bases"}, (302, 404, 403, 403, 403, 302)),
+    "team-danger": ({"export": "1"}, (302, 404, 403, 403, 403, 302)),
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
@@ -228,6 +241,9 @@ class Scene:
             to=[Recipient(owner.email, owner.name, owner.user_id)], message=told,
         )  # fmt: skip
         (self.notice,) = list_notices(owner, [world.tenant_id])[0]
+        set_logo(owner, world.tenant_id, PNG)
+        self.export = request_export(owner, world.tenant_id)
+        make_export(self.export)
         path = f"{world.tenant_slug}/{world.project.slug}"
         layers = [{"digest": DIGEST, "size": 10, "media_type": "application/x"}]
         published = Published(path, DIGEST, "application/x", 10, ["linux/amd64"], {"Cmd": ["/hello"]}, layers)
@@ -268,7 +284,7 @@ class Scene:
             "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
             "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
             "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
-            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
+            "capability": "quarantine_request", "export_id": self.export, "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
         }  # fmt: skip
         wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
         url = reverse(name, kwargs={part: samples[part] for part in wanted})
@@ -299,7 +315,7 @@ def scene(world: World) -> Scene:
 
 def test_every_page_has_a_row() -> None:
     names = {p.name for p in get_resolver("imagefactory.entry.web.urls").url_patterns if hasattr(p, "name")}
-    assert names == set(PAGES) | set(ACTIONS)
+    assert names == set(PAGES) | set(ACTIONS) | set(SYSTEM_PAGES)
 
 
 @pytest.mark.parametrize("role", ROLES)

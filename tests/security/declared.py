@@ -106,6 +106,8 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     if declared in set(SystemRole):
         return of_installation(SystemRole(declared))
     permission = Permission(declared)
+    if path.startswith("/tenants/"):
+        return in_tenant(permission)
     if of_project:
         return in_project(permission)
     if method == "GET":

@@ -73,9 +73,24 @@ class Settings(BaseSettings):
         description="PEM file with the certificate chain that the front door shows, for an https public address.",
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
-    sign_up: Literal["open", "closed"] = Field(
-        "open", description="Who may create an account and a tenant without an invitation: open or closed."
+    sign_up: Literal["open", "approval", "closed"] = Field(
+        "open",
+        description="Who may create an account and a tenant without an invitation. open: everyone. approval: everyone, and "
+        "an administrator approves the tenant before anything can be changed in it. closed: nobody.",
     )
+    support_address: str = Field(
+        "",
+        description="E-mail address of whoever runs this installation. Refusals that an administrator can lift name it; "
+        "empty: they name the administrators.",
+    )
+    deletion_grace_days: int = Field(
+        14,
+        ge=0,
+        le=365,
+        description="Days between the deletion of a tenant and its removal, in which it can be stopped.",
+    )
+    export_days: int = Field(7, ge=1, le=90, description="Days that the export of a tenant can be downloaded.")
+    max_export_mib: int = Field(4096, ge=1, le=102_400, description="Size of the export of a tenant in MiB, at most.")
     confirm_email: Literal["auto", "required", "off"] = Field(
         "auto",
         description="Whether a new account can do anything before its e-mail address is confirmed. auto: required when a "
@@ -222,6 +237,14 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ValueError("must be http:// or https:// with a host and, if needed, a port, and nothing behind it")
         return value.rstrip("/")
+
+    @field_validator("support_address")
+    @classmethod
+    def _support_address(cls, value: str) -> str:
+        name, at, host = value.partition("@")
+        if value and not (name and at and host and value.isascii() and value.isprintable() and " " not in value):
+            raise ValueError("must be an e-mail address such as support@example.com, or empty")
+        return value
 
     @field_validator("mail_from")
     @classmethod

@@ -26,6 +26,8 @@ TABLE: tuple[tuple[str, Reaction], ...] = (
     ("project.*", live.tell_pages),
     ("service_account.*", live.tell_pages),
     ("tenant.*", live.tell_pages),
+    ("capability.*", live.tell_pages),
+    ("tenant.*", pipeline.pause_or_resume_builds),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )
 

@@ -10,6 +10,7 @@ from django.urls.converters import StringConverter
 from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.web import (
     account_views,
+    admin_pages,
     appearance,
     audit_views,
     build_list_views,
@@ -24,6 +25,7 @@ from imagefactory.entry.web import (
     palette_views,
     project_views,
     settings_views,
+    tenant_pages,
 )
 from imagefactory.entry.web.addresses import (
     MEMBER,
@@ -131,6 +133,8 @@ PAGES: Final = (
     Page(f"{_B}/log/search", log_views.log_search, "build-log-search", VIEW_BUILD),
     Page(f"{_B}/cancel", build_views.cancel, "build-cancel", CANCEL),
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
+    *tenant_pages.PAGES,
+    *admin_pages.PAGES,
 )
 
 urlpatterns = [page.pattern() for page in PAGES]
