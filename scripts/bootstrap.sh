@@ -12,7 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK
 
 RUN_PACKAGES="make git openssh-client ca-certificates buildah crun uidmap fuse-overlayfs skopeo docker-registry mmdebstrap
     debian-archive-keyring iproute2 iptables mount e2fsprogs util-linux xz-utils"
-TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static openssh-server"
+TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static openssh-server slapd xmlsec1 gcc libc6-dev python3-dev
+    libldap2-dev libsasl2-dev"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
@@ -52,9 +53,10 @@ debian_packages() {
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing ||
         fail "apt-get could not install: $missing. Its lines above say why; mend that and run this again."
-    # Debian starts both at once; the factory and its tests run the programs themselves.
+    # Debian starts these at once; the factory and its tests run the programs themselves.
     case "$missing" in *docker-registry*) no_service docker-registry ;; esac
     case "$missing" in *openssh-server*) no_service ssh ;; esac
+    case "$missing" in *slapd*) no_service slapd ;; esac
     PYTHON=$(find_python)
 }
 
@@ -64,13 +66,13 @@ stamped() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 python_packages() {
     [ -n "$PYTHON" ] || fail "Python 3.11 or newer is needed, and /usr/bin/python3 is older or missing."
     locks="requirements/core.lock"
-    [ "$WANT_TESTS" = no ] || locks="$locks requirements/dev.lock"
+    [ "$WANT_TESTS" = no ] || locks="$locks requirements/dev.lock requirements/ldap.lock"
     # shellcheck disable=SC2086
     hash=$("$PYTHON" -V | cat - requirements/bootstrap.lock $locks | sha256sum | cut -d' ' -f1)
     # What the tests need contains what running needs.
     if [ "$WANT_TESTS" = no ] && [ -f "$VENV/.stamp-test" ]; then
-        all=$("$PYTHON" -V | cat - requirements/bootstrap.lock requirements/core.lock requirements/dev.lock |
-            sha256sum | cut -d' ' -f1)
+        all=$("$PYTHON" -V | cat - requirements/bootstrap.lock requirements/core.lock requirements/dev.lock \
+            requirements/ldap.lock | sha256sum | cut -d' ' -f1)
         if stamped "$VENV/.stamp-test" "$all"; then return 0; fi
     fi
     if [ -x "$VENV/bin/python" ] && stamped "$VENV/.stamp-$STAMP" "$hash"; then return 0; fi

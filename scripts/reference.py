@@ -28,6 +28,7 @@ _MADE: Final = "<!-- Made by `python -m scripts.reference`. Change the code it i
 # What each code means to whoever gets it. A code without a sentence here stops the generator.
 _ERRORS: Final = {
     "invalid_request": "The request cannot be read, or a value in it is out of range.",
+    "tenant_suspended": "The team is suspended, waits for its approval or is being deleted: reading goes on, changes are refused.",
     "tenant_required": "The person belongs to several tenants and the request names none. Send `X-Tenant-ID`.",
     "unauthorized": "Nobody is signed in, or the token is unknown, revoked or not of this kind.",
     "token_expired": "The token has run out. Refresh the session, or make a new key.",

@@ -1,7 +1,5 @@
 """Every way to change the record is found, and the first bad entry is named; nothing else is."""
 
-# ruff: noqa: S608 - statements of the tests' own, with nothing from outside in them
-
 from __future__ import annotations
 
 import datetime as dt

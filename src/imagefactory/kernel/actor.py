@@ -34,8 +34,9 @@ class Actor:
     tenant_permissions: frozenset[str] = frozenset()
     project_permissions: Mapping[uuid.UUID, frozenset[str]] = dataclasses.field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
-    is_system_admin: bool = False
-    is_reviewer: bool = False
+    # Of the installation, such as `administrator`; a key never carries one.
+    system_roles: frozenset[str] = frozenset()
+    tenant_state: str = "active"
     key_id: uuid.UUID | None = None
     request_id: str = ""
     address: str = ""
@@ -49,6 +50,21 @@ class Actor:
     def tenant(self) -> uuid.UUID:
         """The actor's tenant, or the nil UUID, which no tenant has."""
         return self.tenant_id or NOBODY
+
+    @property
+    def is_system_admin(self) -> bool:
+        """Whether this person runs the installation."""
+        return "administrator" in self.system_roles
+
+    @property
+    def sees_installation(self) -> bool:
+        """Whether this person may read what system administrators read."""
+        return bool(self.system_roles & {"administrator", "read_only_administrator"})
+
+    @property
+    def is_reviewer(self) -> bool:
+        """Whether this person decides about quarantine."""
+        return "security_reviewer" in self.system_roles
 
     def may(self, permission: str, project_id: uuid.UUID | None = None) -> bool:
         """Whether this actor holds `permission` in the tenant, or in this project of it."""

@@ -15,6 +15,7 @@ class Refusal:
     permission: str
     reason: str
     granted_by: str
+    code: str = "permission_denied"
 
 
 Verdict = Literal[True] | Refusal
@@ -28,6 +29,7 @@ def authorize(verdict: Verdict) -> None:
     if verdict is not True:
         raise PermissionDenied(
             f"{verdict.reason} {verdict.granted_by}",
+            code=verdict.code,
             permission=verdict.permission,
             granted_by=verdict.granted_by,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -44,6 +45,16 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "",
         description="postgresql:// address of a PostgreSQL 15 or newer. Empty: the embedded one in the data directory.",
+    )
+    database_system_url: str = Field(
+        "",
+        description="With a PostgreSQL of your own: the address of the role with BYPASSRLS that the jobs and the dispatcher "
+        "use. Empty: as `database_url`, without the second wall between tenants.",
+    )
+    database_owner_url: str = Field(
+        "",
+        description="With a PostgreSQL of your own: the address of the role that owns the tables, for `migrate`. Empty: as "
+        "`database_url`, without the second wall between tenants.",
     )
     public_url: str = Field(
         "http://localhost:3000",
@@ -146,6 +157,32 @@ class Settings(BaseSettings):
         description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
         "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
     )  # fmt: skip
+    mail_host: str = Field(
+        "", max_length=253,
+        description="Host name of the mail server (SMTP) that takes the factory's e-mails. Empty: no e-mail is sent.",
+    )  # fmt: skip
+    mail_port: Port | None = Field(
+        None, description="Port of the mail server. Empty: 587 with starttls, 465 with tls, 25 with none."
+    )
+    mail_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="starttls or tls: encrypted, and the server's certificate must fit its name. none: in the clear, for "
+        "a server on this machine.",
+    )
+    mail_user: str = Field("", description="User name at the mail server. Empty: it is used without signing in.")
+    mail_password: str = Field("", repr=False, description="Password of the user at the mail server.")
+    mail_password_file: Path | None = Field(
+        None, description="File that holds the password, in place of `mail_password`; read when a mail is sent."
+    )
+    mail_ca_file: Path | None = Field(
+        None,
+        description="PEM file with the certificate authority of the mail server, trusted besides the system's own.",
+    )
+    mail_from: str = Field(
+        "",
+        description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
+        "host of the public address.",
+    )
 
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
@@ -159,7 +196,14 @@ class Settings(BaseSettings):
             raise ValueError("must be http:// or https:// with a host and, if needed, a port, and nothing behind it")
         return value.rstrip("/")
 
-    @field_validator("database_url")
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[!-~]+@[!-~]+", value):
+            raise ValueError("must be one e-mail address, such as factory@example.com")
+        return value
+
+    @field_validator("database_url", "database_system_url", "database_owner_url")
     @classmethod
     def _database_url(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
@@ -174,6 +218,11 @@ class Settings(BaseSettings):
             found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
         if 0 < self.audit_days < 31:
             found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
+        if (self.database_system_url or self.database_owner_url) and not self.database_url:
+            found.append(
+                "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
+                "embedded database has roles of its own"
+            )
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):
@@ -181,9 +230,23 @@ class Settings(BaseSettings):
                 "the public address is https, so either set IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY, or "
                 "let a proxy end TLS and set IMAGEFACTORY_LISTEN_PORT to the port that it forwards to"
             )
+        found += self._mail_problems()
         if found:
             raise ValueError("\n".join(found))
         return self
+
+    def _mail_problems(self) -> list[str]:
+        found = []
+        if self.mail_password and self.mail_password_file:
+            found.append("IMAGEFACTORY_MAIL_PASSWORD and IMAGEFACTORY_MAIL_PASSWORD_FILE say the same; set one of them")
+        if self.mail_user and not (self.mail_password or self.mail_password_file):
+            found.append("IMAGEFACTORY_MAIL_USER needs IMAGEFACTORY_MAIL_PASSWORD or IMAGEFACTORY_MAIL_PASSWORD_FILE")
+        if self.mail_user and self.mail_security == "none":
+            found.append(
+                "IMAGEFACTORY_MAIL_SECURITY is none, so the password would go over the network in the clear; set it to "
+                "starttls or tls, or leave IMAGEFACTORY_MAIL_USER empty"
+            )
+        return found
 
     @property
     def host(self) -> str:
@@ -197,6 +260,11 @@ class Settings(BaseSettings):
         if self.listen_port is not None:
             return self.listen_port
         return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def mail_sender(self) -> str:
+        """The address that e-mails come from."""
+        return self.mail_from or f"imagefactory@{urlsplit(self.public_url).hostname}"
 
     @property
     def run_dir(self) -> Path:

@@ -35,10 +35,12 @@ INSTALLED_APPS = [
     "imagefactory.domain.images.apps.ImagesConfig",
     "imagefactory.domain.builds.apps.BuildsConfig",
     "imagefactory.domain.audit.apps.AuditConfig",
+    "imagefactory.domain.notifications.apps.NotificationsConfig",
     "imagefactory.entry.web.apps.WebConfig",
 ]
 
 MIDDLEWARE = [
+    "imagefactory.entry.http.scope.ScopeMiddleware",
     "imagefactory.entry.http.request_id.RequestIdMiddleware",
     # Outside all that may open a transaction: a refusal is recorded when that is over.
     "imagefactory.entry.http.refusals.RefusalMiddleware",
@@ -74,7 +76,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "imagefactory.kernel.database",
         "NAME": _database.get("dbname", "imagefactory"),
         "USER": _database.get("user", ""),
         "PASSWORD": _database.get("password", ""),

@@ -25,6 +25,14 @@ class Permission(enum.StrEnum):
     TEAM_MANAGE = "team:manage"
 
 
+class SystemRole(enum.StrEnum):
+    """Of the whole installation; granted from the command line or by an administrator, never by an invitation."""
+
+    ADMINISTRATOR = "administrator"
+    READ_ONLY_ADMINISTRATOR = "read_only_administrator"
+    SECURITY_REVIEWER = "security_reviewer"
+
+
 class Role(enum.StrEnum):
     """Owner holds in the whole tenant, the others in the projects that a person is assigned to."""
 
@@ -58,6 +66,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     },
     Role.MEMBER: _VIEW | {Permission.BUILD_START},
     Role.VIEWER: _VIEW | {Permission.ANALYTICS_VIEW, Permission.AUDIT_VIEW, Permission.REPORT_VIEW},
+}
+
+# What a suspended tenant still allows; everything else is a change.
+READ_ONLY: frozenset[Permission] = _VIEW | {
+    Permission.ANALYTICS_VIEW,
+    Permission.AUDIT_VIEW,
+    Permission.BILLING_VIEW,
+    Permission.REPORT_VIEW,
 }
 
 # What a refusal says; the second half of the sentence, who can grant it, follows from `grantors`.

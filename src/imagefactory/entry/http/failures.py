@@ -26,6 +26,7 @@ STATUS: dict[str, int] = {
     "token_expired": 401,
     "permission_denied": 403,
     "tenant_capability_not_entitled": 403,
+    "tenant_suspended": 403,
     "not_found": 404,
     "conflict": 409,
     "invalid_transition": 409,

@@ -38,3 +38,16 @@ def register(app: App) -> None:
 
         make_partitions_ahead()
         drop_old_months(env.get().data_dir, env.get().audit_days)
+
+    @app.task(name="notifications.send", pass_context=False)
+    def send_mail(mail_id: str) -> None:
+        from imagefactory.entry.jobs.mail import send
+
+        send(mail_id)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="notifications.send_due", queueing_lock="notifications.send_due", pass_context=False)
+    def send_due(timestamp: int) -> None:
+        from imagefactory.entry.jobs.mail import send_due as send
+
+        send()

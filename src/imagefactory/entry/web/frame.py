@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Sequence
 
@@ -12,7 +13,9 @@ from imagefactory.domain.builds.selectors import running_count
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import TenantView
+from imagefactory.domain.notifications.selectors import COUNT_CAP, unread_count
 from imagefactory.entry.web import navigation
+from imagefactory.kernel import live
 from imagefactory.kernel.actor import Actor
 
 
@@ -39,6 +42,29 @@ class Frame:
     email: str
     initials: str
     new_build_url: str
+    actor: Actor
+
+    @property
+    def live_url(self) -> str:
+        """The stream of a page that listens to nothing but its person's own news."""
+        return f"/live?topics={self.user_topic}"
+
+    @property
+    def live_after(self) -> str:
+        """Where that stream begins. The template asks for it before it shows the badge, so that nothing is missed."""
+        return str(live.newest())
+
+    @property
+    def user_topic(self) -> str:
+        return f"user:{self.actor.person}"
+
+    @functools.cached_property
+    def unread(self) -> int:
+        return unread_count(self.actor, [t.id for t in self.tenants])
+
+    @property
+    def unread_words(self) -> str:
+        return f"{COUNT_CAP}+" if self.unread > COUNT_CAP else str(self.unread)
 
 
 def _nav(actor: Actor, path: str, running: int) -> list[NavItem]:
@@ -65,4 +91,4 @@ def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     initials = "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
     may_start = actor.may_anywhere(Permission.BUILD_START)
     start = f"/t/{actor.tenant_slug}/builds/new" if may_start else ""
-    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start)
+    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start, actor)

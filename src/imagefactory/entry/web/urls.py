@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path, register_converter
+from typing import Final
+
+from django.urls import register_converter
 from django.urls.converters import StringConverter
 
+from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.web import (
     account_views,
     appearance,
@@ -16,10 +19,21 @@ from imagefactory.entry.web import (
     log_views,
     me_views,
     new_build_views,
+    notification_views,
     overview_views,
     palette_views,
     project_views,
     settings_views,
+)
+from imagefactory.entry.web.addresses import (
+    MEMBER,
+    OPEN,
+    SIGNED_IN,
+    Page,
+    in_project,
+    in_some_project,
+    in_tenant,
+    of_installation,
 )
 
 
@@ -42,53 +56,74 @@ _T = "t/<slug:tenant>"
 _P = f"{_T}/p/<slug:project>"
 _B = f"{_P}/builds/<int:number>"
 
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("", account_views.home, name="home"),
-    path("login", account_views.sign_in, name="login"),
-    path("signup", account_views.sign_up, name="signup"),
-    path("logout", account_views.sign_out, name="logout"),
-    path("tenants/new", account_views.new_tenant, name="tenant-new"),
-    path("appearance", appearance.appearance, name="appearance"),
-    path("palette", palette_views.palette, name="palette"),
-    path("me/profile", me_views.profile, name="me"),
-    path("me/password", me_views.password, name="me-password"),
-    path("me/keys", me_views.keys, name="me-keys"),
-    path("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, name="me-key-revoke"),
-    path("me/appearance", me_views.appearance, name="me-appearance"),
-    path("help", help_views.topic, name="help"),
-    path("help/<slug:name>", help_views.topic, name="help-topic"),
-    path(f"{_T}/", overview_views.overview, name="overview"),
-    path(f"{_T}/activity", audit_views.activity, name="activity"),
-    path(f"{_T}/activity/export", audit_views.export_activity, name="activity-export"),
-    path("admin/audit", audit_views.installation, name="admin-audit"),
-    path("admin/audit/export", audit_views.export_installation, name="admin-audit-export"),
-    path(f"{_T}/builds", build_list_views.tenant_builds, name="builds"),
-    path(f"{_T}/builds/new", build_list_views.choose_project, name="build-choose"),
-    path(f"{_T}/projects", project_views.projects, name="projects"),
-    path(f"{_T}/projects/new", project_views.new_project, name="project-new"),
-    path(f"{_T}/images", image_views.images, name="images"),
-    path(f"{_T}/images/<image:name>", image_views.image, name="image"),
-    path(f"{_T}/images/<image:name>/<digest:digest>", image_views.version, name="image-version"),
-    path(f"{_P}/", project_views.project, name="project"),
-    path(f"{_P}/settings", settings_views.general, name="settings"),
-    path(f"{_P}/settings/source", settings_views.source, name="settings-source"),
-    path(f"{_P}/settings/credentials", settings_views.credentials, name="settings-credentials"),
-    path(
+VIEW, EDIT = in_project(Permission.PROJECT_VIEW), in_project(Permission.SETTINGS_EDIT)
+VIEW_BUILD, READ_LOG = in_project(Permission.BUILD_VIEW), in_project(Permission.LOG_DOWNLOAD)
+AUDIT = in_some_project(Permission.AUDIT_VIEW)
+AUDIT_ALL = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
+START, CANCEL = in_project(Permission.BUILD_START), in_project(Permission.BUILD_CANCEL)
+
+# Each area with many pages has a table of its own, added here.
+PAGES: Final = (
+    Page("", account_views.home, "home", OPEN),
+    Page("login", account_views.sign_in, "login", OPEN),
+    Page("signup", account_views.sign_up, "signup", OPEN),
+    Page("logout", account_views.sign_out, "logout", OPEN),
+    Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
+    Page("appearance", appearance.appearance, "appearance", OPEN),
+    Page("palette", palette_views.palette, "palette", SIGNED_IN),
+    Page("me/profile", me_views.profile, "me", SIGNED_IN),
+    Page("me/password", me_views.password, "me-password", SIGNED_IN),
+    Page("me/keys", me_views.keys, "me-keys", SIGNED_IN),
+    Page("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, "me-key-revoke", SIGNED_IN),
+    Page("me/appearance", me_views.appearance, "me-appearance", SIGNED_IN),
+    Page("me/notifications", notification_views.email_settings, "me-notifications", SIGNED_IN),
+    Page("notifications", notification_views.notifications, "notifications", SIGNED_IN),
+    Page("notifications/badge", notification_views.badge, "notifications-badge", SIGNED_IN),
+    Page("notifications/read", notification_views.read, "notifications-read", SIGNED_IN),
+    Page("notifications/unread", notification_views.unread, "notifications-unread", SIGNED_IN),
+    Page("notifications/<uuid:notice_id>", notification_views.open_notice, "notification", SIGNED_IN),
+    Page("help", help_views.topic, "help", OPEN),
+    Page("help/<slug:name>", help_views.topic, "help-topic", OPEN),
+    Page(f"{_T}/", overview_views.overview, "overview", MEMBER),
+    Page(f"{_T}/activity", audit_views.activity, "activity", AUDIT),
+    Page(f"{_T}/activity/export", audit_views.export_activity, "activity-export", AUDIT),
+    Page("admin/audit", audit_views.installation, "admin-audit", AUDIT_ALL),
+    Page("admin/audit/export", audit_views.export_installation, "admin-audit-export", AUDIT_ALL),
+    Page(f"{_T}/builds", build_list_views.tenant_builds, "builds", MEMBER),
+    Page(f"{_T}/builds/new", build_list_views.choose_project, "build-choose", in_some_project(Permission.BUILD_START)),
+    Page(f"{_T}/projects", project_views.projects, "projects", MEMBER),
+    Page(f"{_T}/projects/new", project_views.new_project, "project-new", in_tenant(Permission.PROJECT_CREATE)),
+    Page(f"{_T}/images", image_views.images, "images", MEMBER),
+    Page(f"{_T}/images/<image:name>", image_views.image, "image", in_project(Permission.ARTIFACT_VIEW)),
+    Page(
+        f"{_T}/images/<image:name>/<digest:digest>",
+        image_views.version,
+        "image-version",
+        in_project(Permission.ARTIFACT_VIEW),
+    ),
+    Page(f"{_P}/", project_views.project, "project", VIEW),
+    Page(f"{_P}/settings", settings_views.general, "settings", VIEW, EDIT),
+    Page(f"{_P}/settings/source", settings_views.source, "settings-source", VIEW, EDIT),
+    Page(f"{_P}/settings/credentials", settings_views.credentials, "settings-credentials", VIEW, EDIT),
+    Page(
         f"{_P}/settings/credentials/<uuid:credential_id>/delete",
         settings_views.delete_credential,
-        name="credential-delete",
+        "credential-delete",
+        EDIT,
     ),
-    path(f"{_P}/settings/danger", settings_views.danger, name="settings-danger"),
-    path(f"{_P}/builds", build_list_views.project_builds, name="project-builds"),
-    path(f"{_P}/builds/new", new_build_views.new_build, name="build-new"),
-    path(_B, build_views.build, name="build"),
-    path(f"{_B}/config", build_views.config, name="build-config"),
-    path(f"{_B}/log", log_views.full_log, name="build-log"),
-    path(f"{_B}/log/raw", log_views.raw_log, name="build-log-raw"),
-    path(f"{_B}/log/download", log_views.download_log, name="build-log-download"),
-    path(f"{_B}/log/lines", log_views.log_lines, name="build-log-lines"),
-    path(f"{_B}/log/outline", log_views.log_outline, name="build-log-outline"),
-    path(f"{_B}/log/search", log_views.log_search, name="build-log-search"),
-    path(f"{_B}/cancel", build_views.cancel, name="build-cancel"),
-    path(f"{_B}/rerun", build_views.rerun, name="build-rerun"),
-]
+    Page(f"{_P}/settings/danger", settings_views.danger, "settings-danger", VIEW, EDIT),
+    Page(f"{_P}/builds", build_list_views.project_builds, "project-builds", VIEW),
+    Page(f"{_P}/builds/new", new_build_views.new_build, "build-new", START),
+    Page(_B, build_views.build, "build", VIEW_BUILD),
+    Page(f"{_B}/config", build_views.config, "build-config", VIEW_BUILD),
+    Page(f"{_B}/log", log_views.full_log, "build-log", VIEW_BUILD),
+    Page(f"{_B}/log/raw", log_views.raw_log, "build-log-raw", READ_LOG),
+    Page(f"{_B}/log/download", log_views.download_log, "build-log-download", READ_LOG),
+    Page(f"{_B}/log/lines", log_views.log_lines, "build-log-lines", VIEW_BUILD),
+    Page(f"{_B}/log/outline", log_views.log_outline, "build-log-outline", VIEW_BUILD),
+    Page(f"{_B}/log/search", log_views.log_search, "build-log-search", VIEW_BUILD),
+    Page(f"{_B}/cancel", build_views.cancel, "build-cancel", CANCEL),
+    Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
+)
+
+urlpatterns = [page.pattern() for page in PAGES]

@@ -6,11 +6,13 @@ import uuid
 
 from imagefactory.domain.identity.permissions import (
     CAPABILITY_NAMES,
+    READ_ONLY,
     REASONS,
     Capability,
     Permission,
     grantors,
 )
+from imagefactory.domain.identity.states import TENANT_STOPS
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import Refusal, Verdict
 from imagefactory.kernel.errors import CapabilityOff
@@ -20,6 +22,9 @@ def may(actor: Actor, permission: Permission, project_id: uuid.UUID | None = Non
     """Return whether the actor holds `permission` in this project, or tenant-wide when there is none."""
     if actor.may(permission, project_id):
         return True
+    if permission not in READ_ONLY and actor.tenant_state in TENANT_STOPS:
+        reason, granted_by = TENANT_STOPS[actor.tenant_state]
+        return Refusal(str(permission), reason, granted_by, code="tenant_suspended")
     return Refusal(str(permission), REASONS[permission], grantors(permission))
 
 

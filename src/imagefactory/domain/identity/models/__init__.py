@@ -1,0 +1,11 @@
+"""Tables of people, tenants, memberships, role bindings, keys and sessions: one file for each."""
+
+from __future__ import annotations
+
+from imagefactory.domain.identity.models.keys import ApiKey as ApiKey
+from imagefactory.domain.identity.models.people import User as User
+from imagefactory.domain.identity.models.people import UserManager as UserManager
+from imagefactory.domain.identity.models.sessions import AuthSession as AuthSession
+from imagefactory.domain.identity.models.tenants import Membership as Membership
+from imagefactory.domain.identity.models.tenants import RoleBinding as RoleBinding
+from imagefactory.domain.identity.models.tenants import Tenant as Tenant

@@ -1,0 +1,65 @@
+"""What the role bindings of a person grant in a tenant, and what the tenant is entitled to."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterable, Mapping
+
+from imagefactory.domain.identity.models import RoleBinding, Tenant, User
+from imagefactory.domain.identity.permissions import READ_ONLY, ROLE_PERMISSIONS, Capability, Role, SystemRole
+from imagefactory.domain.identity.states import TenantState
+
+
+@dataclasses.dataclass(frozen=True)
+class Rights:
+    """Permissions in the whole tenant, permissions by project, and the highest role."""
+
+    everywhere: frozenset[str] = frozenset()
+    by_project: Mapping[uuid.UUID, frozenset[str]] = dataclasses.field(default_factory=dict)
+    role: str = ""
+
+    def limited_to(self, permissions: Iterable[str]) -> Rights:
+        """Return what is left of these rights within `permissions`."""
+        kept = frozenset(permissions)
+        return Rights(self.everywhere & kept, {p: held & kept for p, held in self.by_project.items()}, self.role)
+
+
+def highest(roles: set[str]) -> str:
+    return next((str(r) for r in Role if r in roles), "")
+
+
+def capabilities_of(tenant: Tenant) -> frozenset[str]:
+    held = {
+        Capability.BUILD: tenant.may_build,
+        Capability.QUARANTINE_REQUEST: tenant.may_quarantine_request,
+        Capability.QUARANTINE_RELEASE: tenant.may_quarantine_release,
+        Capability.ONDEMAND_IMAGE_SCANNING: tenant.may_ondemand_image_scanning,
+    }
+    return frozenset(str(c) for c, on in held.items() if on)
+
+
+def system_roles_of(user: User) -> frozenset[str]:
+    held = {
+        SystemRole.ADMINISTRATOR: user.is_system_admin,
+        SystemRole.READ_ONLY_ADMINISTRATOR: user.is_read_only_admin,
+        SystemRole.SECURITY_REVIEWER: user.is_reviewer,
+    }
+    return frozenset(str(r) for r, on in held.items() if on)
+
+
+def rights_of(user_id: uuid.UUID, tenant: Tenant) -> Rights:
+    """Return what a person may do in a tenant; only reading, when the tenant is not active."""
+    everywhere: frozenset[str] = frozenset()
+    by_project: dict[uuid.UUID, frozenset[str]] = {}
+    roles: set[str] = set()
+    bindings = RoleBinding.objects.filter(user_id=user_id, tenant_id=tenant.id)
+    for role, project_id in bindings.values_list("role", "project_id"):
+        roles.add(role)
+        held: frozenset[str] = frozenset(str(p) for p in ROLE_PERMISSIONS[Role(role)])
+        if project_id is None:
+            everywhere |= held
+        else:
+            by_project[project_id] = by_project.get(project_id, frozenset()) | held
+    found = Rights(everywhere, by_project, highest(roles))
+    return found if tenant.state == TenantState.ACTIVE else found.limited_to(READ_ONLY)

@@ -1,0 +1,70 @@
+"""Tenants that a person belongs to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import uuid
+
+from django.db.models import Q
+
+from imagefactory.domain.identity.errors import TenantNotFound
+from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.selectors.rights import highest
+
+
+@dataclasses.dataclass(frozen=True)
+class TenantView:
+    """A tenant as its members see it in lists."""
+
+    id: uuid.UUID
+    slug: str
+    name: str
+    role: str
+
+
+def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
+    """Return the tenants that a person belongs to, by name, with their highest role in each."""
+    bindings: dict[uuid.UUID, set[str]] = {}
+    for tenant_id, role in RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role"):
+        bindings.setdefault(tenant_id, set()).add(role)
+    tenants = Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")).order_by(
+        "name", "slug"
+    )
+    return [TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set()))) for t in tenants]
+
+
+def tenant_of(user: User, wanted: str | None) -> Tenant | None:
+    mine = Tenant.objects.filter(id__in=Membership.objects.filter(user=user).values("tenant_id"))
+    if wanted:
+        match = Q(slug=wanted)
+        with contextlib.suppress(ValueError):
+            match |= Q(id=uuid.UUID(wanted))
+        tenant = mine.filter(match).first()
+        if tenant is None:
+            raise TenantNotFound
+        return tenant
+    few = list(mine[:2])
+    return few[0] if len(few) == 1 else None
+
+
+def last_tenant_slug(user_id: uuid.UUID) -> str | None:
+    """Return the slug of the tenant this person worked in last, if they still belong to it."""
+    last = User.objects.filter(id=user_id).values_list("last_tenant_id", flat=True).first()
+    if last is None or not Membership.objects.filter(user_id=user_id, tenant_id=last).exists():
+        return None
+    return Tenant.objects.filter(id=last).values_list("slug", flat=True).first()
+
+
+def tenant_with_slug(slug: str) -> uuid.UUID | None:
+    """Return the id of the tenant with this short name, for what comes from the registry and not from a person."""
+    return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
+
+
+def tenant_slugs(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the short names of these tenants, of those that exist; for lists of system administrators."""
+    return dict(Tenant.objects.filter(id__in=ids).values_list("id", "slug"))
+
+
+def tenant_slug(tenant_id: uuid.UUID) -> str:
+    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)

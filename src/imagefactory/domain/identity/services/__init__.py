@@ -1,0 +1,20 @@
+"""Every change to who someone is and what they may do: one file for each subject."""
+
+from __future__ import annotations
+
+from imagefactory.domain.identity.services.account import change_password as change_password
+from imagefactory.domain.identity.services.account import remember_tenant as remember_tenant
+from imagefactory.domain.identity.services.account import update_profile as update_profile
+from imagefactory.domain.identity.services.checks import MAX_PASSWORD as MAX_PASSWORD
+from imagefactory.domain.identity.services.keys import create_api_key as create_api_key
+from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_api_key
+from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
+from imagefactory.domain.identity.services.members import set_project_role as set_project_role
+from imagefactory.domain.identity.services.sessions import Tokens as Tokens
+from imagefactory.domain.identity.services.sessions import close_session as close_session
+from imagefactory.domain.identity.services.sessions import open_session as open_session
+from imagefactory.domain.identity.services.sessions import refresh_session as refresh_session
+from imagefactory.domain.identity.services.sign_in import verify_password as verify_password
+from imagefactory.domain.identity.services.sign_up import SignedUp as SignedUp
+from imagefactory.domain.identity.services.sign_up import create_tenant as create_tenant
+from imagefactory.domain.identity.services.sign_up import sign_up as sign_up

@@ -1,0 +1,103 @@
+"""Sign up, and making one more tenant."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+
+from django.db import IntegrityError, transaction
+
+from imagefactory.domain.identity import events, policies
+from imagefactory.domain.identity.errors import SignUpClosed
+from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.permissions import Role
+from imagefactory.domain.identity.services.checks import (
+    email_errors,
+    password_errors,
+    person_errors,
+    tenant_errors,
+)
+from imagefactory.kernel import env, ids
+from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.authorize import authorize
+from imagefactory.kernel.errors import ValidationFailed
+from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.throttle.check import count_attempt, origin
+
+
+@dataclasses.dataclass(frozen=True)
+class SignedUp:
+    user_id: uuid.UUID
+    tenant_id: uuid.UUID
+    tenant_slug: str
+
+
+def _found_tenant(actor: Actor, name: str, slug: str, zone: str) -> Tenant:
+    """Make a tenant that the actor owns, and tell it; inside the caller's transaction."""
+    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone)
+    Membership.objects.create(tenant=tenant, user_id=actor.person)
+    RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
+    emit(
+        actor,
+        events.TenantCreated(tenant.id, slug, tenant.name),
+        events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
+    )
+    return tenant
+
+
+def sign_up(
+    actor: Actor,
+    *,
+    name: str,
+    email: str,
+    password: str,
+    tenant_name: str,
+    tenant_slug: str = "",
+    time_zone: str = "UTC",
+) -> SignedUp:
+    """Create a person, their tenant and their ownership of it.
+
+    Raises SignUpClosed, RateLimited (20 an hour from one address), ValidationFailed with all fields at once.
+    """
+    if env.get().sign_up == "closed" and actor.kind is not ActorKind.SYSTEM:
+        raise SignUpClosed
+    count_attempt("sign up", origin(actor.address), limit=20, window_seconds=3600)
+    email, slug = email.strip(), (tenant_slug or ids.slugify(tenant_name)).strip()
+    wrong = person_errors(name, time_zone)
+    wrong |= {f"tenant_{field}": sentences for field, sentences in tenant_errors(tenant_name, slug).items()}
+    if about := email_errors(email):
+        wrong["email"] = about
+    if about := password_errors(password, User(email=email, name=name)):
+        wrong["password"] = about
+    if wrong:
+        raise ValidationFailed(wrong)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name.strip(), time_zone=time_zone)
+            author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
+            tenant = _found_tenant(author, tenant_name, slug, time_zone)
+            User.objects.filter(id=user.id).update(last_tenant_id=tenant.id)
+    except IntegrityError:  # someone took the name or the address in this moment
+        raise ValidationFailed(
+            {"email": ["This e-mail address or short name was taken just now. Choose another."]}
+        ) from None
+    return SignedUp(user.id, tenant.id, slug)
+
+
+def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
+    """Create one more tenant, owned by the signed-in actor.
+
+    Raises PermissionDenied from a key, SignUpClosed, RateLimited (20 an hour by one person), ValidationFailed.
+    """
+    authorize(policies.may_act_as_person(actor))
+    if env.get().sign_up == "closed" and not actor.is_system_admin:
+        raise SignUpClosed
+    slug = slug or ids.slugify(name)
+    count_attempt("create a tenant", str(actor.user_id), limit=20, window_seconds=3600)
+    if wrong := tenant_errors(name, slug):
+        raise ValidationFailed(wrong)
+    try:
+        with transaction.atomic():
+            return _found_tenant(actor, name, slug, "UTC")
+    except IntegrityError:
+        raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None

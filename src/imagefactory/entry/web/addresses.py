@@ -1,0 +1,72 @@
+"""How an address states what it needs: the table of addresses is also the table that the rights tests are made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpResponseBase
+from django.urls import URLPattern, path
+
+from imagefactory.domain.identity.permissions import Permission, SystemRole
+
+
+class Place(enum.StrEnum):
+    """Where a need holds."""
+
+    NOWHERE = "nowhere"  # open to everyone, signed in or not
+    PERSON = "person"  # to everyone who is signed in, about themselves
+    TENANT = "tenant"  # in the tenant of the address
+    PROJECT = "project"  # in the project of the address, or of the object it names
+    SOME_PROJECT = "some project"  # in at least one project of the tenant
+    INSTALLATION = "installation"  # a system role
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What someone must be or hold to open an address; no permission in a tenant means every member."""
+
+    place: Place
+    permission: Permission | None = None
+    system_roles: frozenset[SystemRole] = frozenset()
+
+
+OPEN: Final = Need(Place.NOWHERE)
+SIGNED_IN: Final = Need(Place.PERSON)
+MEMBER: Final = Need(Place.TENANT)
+
+
+def in_tenant(permission: Permission) -> Need:
+    """Return the need of a permission in the whole tenant."""
+    return Need(Place.TENANT, permission)
+
+
+def in_project(permission: Permission) -> Need:
+    """Return the need of a permission in the project of the address."""
+    return Need(Place.PROJECT, permission)
+
+
+def in_some_project(permission: Permission) -> Need:
+    """Return the need of a permission in at least one project of the tenant."""
+    return Need(Place.SOME_PROJECT, permission)
+
+
+def of_installation(*roles: SystemRole) -> Need:
+    """Return the need of one of these system roles."""
+    return Need(Place.INSTALLATION, system_roles=frozenset(roles))
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """One address: `needs` holds for reading it, `changes` for sending its form where that asks for more."""
+
+    route: str
+    view: Callable[..., HttpResponseBase]
+    name: str
+    needs: Need
+    changes: Need | None = None
+
+    def pattern(self) -> URLPattern:
+        return path(self.route, self.view, name=self.name)
