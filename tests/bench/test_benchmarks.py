@@ -21,6 +21,7 @@ def test_the_list_names_every_part(capsys: pytest.CaptureFixture[str], monkeypat
     assert names == ["queue", "claims", "build", "noop", "logs", "up", "lists", "wall", "pull"]
     assert names == ["queue", "claims", "build", "noop", "logs", "up", "lists", "wall"]
     assert names == ["queue", "claims", "build", "noop", "logs", "up", "lists", "audit"]
+    assert names == ["queue", "claims", "build", "noop", "logs", "up", "lists", "wall"]
 
 
 @pytest.mark.parametrize("name", command.PARTS)

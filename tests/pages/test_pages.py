@@ -256,6 +256,9 @@ class Scene:
         world, arguments = self.world, dict[str, object]()
         nowhere = {"home", "signup", "help", "help-topic", "logout", "appearance", "palette", "tenant-new"}
         if name not in nowhere and not name.startswith(("me", "login", "notification", "sso", "admin")):
+        if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
+            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification", "admin-"))
+        }:
             arguments["tenant"] = world.tenant_slug
         if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
             arguments["project"] = world.project.slug

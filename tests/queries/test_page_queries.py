@@ -35,6 +35,7 @@ from tests.conftest import INLINE, World
 PAGES = {
     "overview": 21,
     "builds": 13,
+    "activity": 13,
     "projects": 13,
     "images": 14,
     "project": 18,
