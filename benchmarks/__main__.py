@@ -50,7 +50,6 @@ PARTS: dict[str, Part] = {
     "wall": Part("wall", "The wall between tenants: with and without", 600),
     "pull": Part("pull", "The decision before each request to the registry", 300),
     "audit": Part("audit", "The audit trail at 10,000,000 entries", 3600),
-    "wall": Part("wall", "The wall between tenants: with and without", 600),
 }
 
 

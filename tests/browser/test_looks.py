@@ -18,7 +18,6 @@ NO_PAGES = {
     "notifications-badge",
     "activity-export",
     "admin-audit-export",
-    "notification",  # leads on to what it is about
     "palette",
     "build-log-raw",
     "build-log-download",

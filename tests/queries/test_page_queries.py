@@ -53,13 +53,11 @@ PAGES = {
     "service-accounts": 12,
     "service-account": 17,
     "tenant-network": 11,
-    "me-keys": 16,
     "me-security": 17,
     "me-sessions": 16,
     "me-history": 16,
     "notifications": 19,
     "me-notifications": 16,
-    "activity": 13,
 }
 
 

@@ -115,7 +115,6 @@ def make_scene() -> Scene:
         "account_id": str(account.id),
         "tenant": world.tenant_slug,
         "name": world.project.slug,
-        "tenant": world.tenant_slug,
         "export_id": str(export),
         "capability": "quarantine_request",
         "action": "suspend",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from imagefactory.entry.web.sign_in_settings.role_lines import parse
+from imagefactory.entry.http.role_lines import parse
 
 from imagefactory.domain.projects.models import Project
 from imagefactory.kernel.errors import ValidationFailed

@@ -70,16 +70,3 @@ def register(app: App) -> None:
         from imagefactory.entry.jobs.directories import look_when_due
 
         look_when_due(timestamp)
-
-    @app.task(name="notifications.send", pass_context=False)
-    def send_mail(mail_id: str) -> None:
-        from imagefactory.entry.jobs.mail import send
-
-        send(mail_id)
-
-    @app.periodic(cron="* * * * *")
-    @app.task(name="notifications.send_due", queueing_lock="notifications.send_due", pass_context=False)
-    def send_due(timestamp: int) -> None:
-        from imagefactory.entry.jobs.mail import send_due as send
-
-        send()
