@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.models.access_requests import AccessRequest as AccessRequest
+from imagefactory.domain.identity.models.invitations import Invitation as Invitation
 from imagefactory.domain.identity.models.keys import ApiKey as ApiKey
+from imagefactory.domain.identity.models.members import Membership as Membership
+from imagefactory.domain.identity.models.members import RoleBinding as RoleBinding
 from imagefactory.domain.identity.models.people import User as User
 from imagefactory.domain.identity.models.people import UserManager as UserManager
+from imagefactory.domain.identity.models.roles import CustomRole as CustomRole
 from imagefactory.domain.identity.models.sessions import AuthSession as AuthSession
-from imagefactory.domain.identity.models.tenants import Membership as Membership
-from imagefactory.domain.identity.models.tenants import RoleBinding as RoleBinding
 from imagefactory.domain.identity.models.tenants import Tenant as Tenant
