@@ -18,7 +18,8 @@ router = Router(tags=["auth"])
 keys = Router(tags=["api-keys"])
 
 
-def _tokens(t: services.Tokens) -> dict[str, Any]:
+def tokens_out(t: services.Tokens) -> dict[str, Any]:
+    """Return an API session's tokens as they are sent, this once."""
     return {
         "access_token": t.access,
         "expires_in": t.access_expires_in,
@@ -32,7 +33,7 @@ def sign_up(request: HttpRequest, body: s.SignUpIn) -> Status[Any]:
     """Create a person and their tenant, and sign them in."""
     who = anonymous(request)
     made = services.sign_up(who, **body.dict())
-    return Status(201, _tokens(services.open_session(who, made.user_id)))
+    return Status(201, tokens_out(services.open_session(who, made.user_id)))
 
 
 @router.post("/login", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
@@ -40,13 +41,13 @@ def login(request: HttpRequest, body: s.LoginIn) -> Any:
     """Sign in with e-mail address and password."""
     who = anonymous(request)
     user_id = services.verify_password(who, email=body.email, password=body.password)
-    return _tokens(services.open_session(who, user_id))
+    return tokens_out(services.open_session(who, user_id))
 
 
 @router.post("/refresh", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
 def refresh(request: HttpRequest, body: s.RefreshIn) -> Any:
     """Exchange a refresh token, once, for new tokens."""
-    return _tokens(services.refresh_session(anonymous(request), body.refresh_token))
+    return tokens_out(services.refresh_session(anonymous(request), body.refresh_token))
 
 
 @router.post("/logout", response={204: None}, openapi_extra=needs("signed in"))

@@ -25,11 +25,13 @@ from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import access_requests, members, reference
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import invitations as invitation_routes
 from imagefactory.entry.api import projects as project_routes
-from imagefactory.entry.api import reference
+from imagefactory.entry.api import roles as role_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
@@ -56,6 +58,11 @@ api = NinjaAPI(
 api.add_router("/auth", auth_routes.router)
 api.add_router("/api-keys", auth_routes.keys)
 api.add_router("/projects", project_routes.router)
+api.add_router("/projects", members.of_project)
+api.add_router("/members", members.router)
+api.add_router("/invitations", invitation_routes.router)
+api.add_router("/roles", role_routes.router)
+api.add_router("/access-requests", access_requests.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
 

@@ -29,6 +29,8 @@ STATUS: dict[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "invalid_transition": 409,
+    "last_owner": 409,
+    "already_decided": 409,
     "build_not_cancellable": 409,
     "too_large": 413,
     "validation_failed": 422,

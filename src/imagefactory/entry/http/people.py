@@ -1,0 +1,40 @@
+"""What pages and API both need about a team: its projects by name and id, and whether links are shown for lack of mail."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from imagefactory.domain.identity.selectors.members import MemberView
+from imagefactory.domain.projects.errors import ProjectNotFound
+from imagefactory.domain.projects.selectors import ProjectView, get_project, projects_by_id
+from imagefactory.kernel import env
+from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.errors import ValidationFailed
+
+
+def project_ids(actor: Actor, names: Iterable[str]) -> list[uuid.UUID]:
+    """Return the ids of projects named by slug or id, within what the actor may see.
+
+    Raises ValidationFailed naming every one that is not there.
+    """
+    found, missing = [], []
+    for name in list(names)[:200]:
+        try:
+            found.append(get_project(actor, name[:64]).id)
+        except ProjectNotFound:
+            missing.append(f"There is no project {name[:64]}, or you may not see it.")
+    if missing:
+        raise ValidationFailed({"projects": missing})
+    return found
+
+
+def projects_of(actor: Actor, members: Iterable[MemberView]) -> Mapping[uuid.UUID, ProjectView]:
+    """Return the projects in which these members hold roles, as far as the actor may see them; one query."""
+    wanted = {h.project_id for m in members for h in m.roles if h.project_id}
+    return projects_by_id(actor, wanted) if wanted else {}
+
+
+def shows_links() -> bool:
+    """Whether the one who invites is shown the link, because this installation sends no mail."""
+    return not env.get().smtp_host
