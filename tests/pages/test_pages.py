@@ -16,6 +16,8 @@ from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
 from imagefactory.domain.identity.services import create_api_key
 from imagefactory.domain.images.services import Published, record_image
+from imagefactory.domain.notifications.selectors import list_notices
+from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
@@ -36,6 +38,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "me-password": (302, 200, 200, 200, 200, 200),
     "me-keys": (302, 200, 200, 200, 200, 200),
     "me-appearance": (302, 200, 200, 200, 200, 200),
+    "me-notifications": (302, 200, 200, 200, 200, 200),
+    "notifications": (302, 200, 200, 200, 200, 200),
+    "notifications-badge": (302, 200, 200, 200, 200, 200),
+    "notification": (302, 404, 404, 404, 404, 302),
     "tenant-new": (302, 200, 200, 200, 200, 200),
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
@@ -78,6 +84,7 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     ),
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
+    "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
     "tenant-new": ({"name": "One more"}, (302, 302, 302, 302, 302, 302)),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
@@ -85,6 +92,8 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "build-cancel": (302, 404, 403, 403, 302, 302),
     "credential-delete": (302, 404, 403, 403, 302, 302),
     "me-key-revoke": (302, 404, 404, 404, 404, 302),
+    "notifications-read": (302, 302, 302, 302, 302, 302),
+    "notifications-unread": (302, 302, 302, 302, 302, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
 }
@@ -111,6 +120,14 @@ class Scene:
             owner, world.project.id, name="token", kind="build_secret", secret="a long secret"
         )
         self.key = create_api_key(owner, name="ci")[0].id
+        told = Message(
+            "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
+        )
+        notify(
+            event_id=self.key, kind="builds.failed", tenant_id=world.tenant_id,
+            to=[Recipient(owner.email, owner.name, owner.user_id)], message=told,
+        )  # fmt: skip
+        (self.notice,) = list_notices(owner, [world.tenant_id])[0]
         path = f"{world.tenant_slug}/{world.project.slug}"
         layers = [{"digest": DIGEST, "size": 10, "media_type": "application/x"}]
         published = Published(path, DIGEST, "application/x", 10, ["linux/amd64"], {"Cmd": ["/hello"]}, layers)
@@ -122,8 +139,8 @@ class Scene:
     def address(self, name: str) -> str:
         world, arguments = self.world, dict[str, object]()
         if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in PAGES if n.startswith(("me", "tenant-"))
-        } | {"me-key-revoke"}:
+            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification"))
+        }:
             arguments["tenant"] = world.tenant_slug
         if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
             arguments["project"] = world.project.slug
@@ -134,7 +151,7 @@ class Scene:
         extra: dict[str, dict[str, uuid.UUID | str]] = {
             "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
             "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"},
+            "help-topic": {"name": "roles"}, "notification": {"notice_id": self.notice.id},
         }  # fmt: skip
         url = reverse(name, kwargs=arguments | extra.get(name, {}))
         return f"{url}?q=hello" if name == "build-log-search" else url

@@ -35,6 +35,8 @@ def _open(method: str, path: str, answers: str, body: Any = None) -> Route:
 
 NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
 
+NOBODYS = "00000000-0000-7000-8000-000000000000"
+
 ROUTES = (
     # anonymous stranger viewer member admin owner
     _open("POST", "/auth/signup", "201 201 201 201 201 201", NEW),
@@ -45,6 +47,12 @@ ROUTES = (
     _open("GET", "/api-keys", "401 200 200 200 200 200"),
     _open("POST", "/api-keys", "401 201 201 201 201 201", {"name": "another"}),
     Route("DELETE", "/api-keys/{key_id}", "401 404 404 404 404 204"),
+    _open("GET", "/notifications", "401 200 200 200 200 200"),
+    _open("POST", "/notifications/read", "401 200 200 200 200 200", {"all": True}),
+    _open("POST", "/notifications/unread", "401 200 200 200 200 200", {"ids": [NOBODYS]}),
+    _open("GET", "/notifications/settings", "401 200 200 200 200 200"),
+    # A key may not: who stole one must not be able to silence the warnings about it.
+    _open("PATCH", "/notifications/settings", "401 403 403 403 403 403", {"email": {"builds": False}}),
     _open("GET", "/projects", "401 200 200 200 200 200"),
     _open("POST", "/projects", "401 201 403 403 403 201", {"name": "Second"}),
     Route("GET", "/projects/{project}", "401 404 200 200 200 200"),

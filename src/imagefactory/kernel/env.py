@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -141,6 +142,33 @@ class Settings(BaseSettings):
     )
     source_root: Path = Field(Path("/srv/git"), description="The directory that file:// repositories must lie in.")
 
+    mail_host: str = Field(
+        "", max_length=253,
+        description="Host name of the mail server (SMTP) that takes the factory's e-mails. Empty: no e-mail is sent.",
+    )  # fmt: skip
+    mail_port: Port | None = Field(
+        None, description="Port of the mail server. Empty: 587 with starttls, 465 with tls, 25 with none."
+    )
+    mail_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="starttls or tls: encrypted, and the server's certificate must fit its name. none: in the clear, for "
+        "a server on this machine.",
+    )
+    mail_user: str = Field("", description="User name at the mail server. Empty: it is used without signing in.")
+    mail_password: str = Field("", repr=False, description="Password of the user at the mail server.")
+    mail_password_file: Path | None = Field(
+        None, description="File that holds the password, in place of `mail_password`; read when a mail is sent."
+    )
+    mail_ca_file: Path | None = Field(
+        None,
+        description="PEM file with the certificate authority of the mail server, trusted besides the system's own.",
+    )
+    mail_from: str = Field(
+        "",
+        description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
+        "host of the public address.",
+    )
+
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
     )
@@ -152,6 +180,13 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ValueError("must be http:// or https:// with a host and, if needed, a port, and nothing behind it")
         return value.rstrip("/")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[!-~]+@[!-~]+", value):
+            raise ValueError("must be one e-mail address, such as factory@example.com")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -173,9 +208,23 @@ class Settings(BaseSettings):
                 "the public address is https, so either set IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY, or "
                 "let a proxy end TLS and set IMAGEFACTORY_LISTEN_PORT to the port that it forwards to"
             )
+        found += self._mail_problems()
         if found:
             raise ValueError("\n".join(found))
         return self
+
+    def _mail_problems(self) -> list[str]:
+        found = []
+        if self.mail_password and self.mail_password_file:
+            found.append("IMAGEFACTORY_MAIL_PASSWORD and IMAGEFACTORY_MAIL_PASSWORD_FILE say the same; set one of them")
+        if self.mail_user and not (self.mail_password or self.mail_password_file):
+            found.append("IMAGEFACTORY_MAIL_USER needs IMAGEFACTORY_MAIL_PASSWORD or IMAGEFACTORY_MAIL_PASSWORD_FILE")
+        if self.mail_user and self.mail_security == "none":
+            found.append(
+                "IMAGEFACTORY_MAIL_SECURITY is none, so the password would go over the network in the clear; set it to "
+                "starttls or tls, or leave IMAGEFACTORY_MAIL_USER empty"
+            )
+        return found
 
     @property
     def host(self) -> str:
@@ -189,6 +238,11 @@ class Settings(BaseSettings):
         if self.listen_port is not None:
             return self.listen_port
         return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def mail_sender(self) -> str:
+        """The address that e-mails come from."""
+        return self.mail_from or f"imagefactory@{urlsplit(self.public_url).hostname}"
 
     @property
     def run_dir(self) -> Path:

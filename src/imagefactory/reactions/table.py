@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from imagefactory.domain.audit.services import record
 from imagefactory.reactions import live, pipeline
 from imagefactory.reactions.envelope import Envelope
+from imagefactory.reactions.messages.tell import tell_people
 
 Reaction = Callable[[Sequence[Envelope]], None]
 
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
+    ("*", tell_people),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "imagefactory.domain.images.apps.ImagesConfig",
     "imagefactory.domain.builds.apps.BuildsConfig",
     "imagefactory.domain.audit.apps.AuditConfig",
+    "imagefactory.domain.notifications.apps.NotificationsConfig",
     "imagefactory.entry.web.apps.WebConfig",
 ]
 

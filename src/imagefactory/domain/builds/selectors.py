@@ -376,5 +376,11 @@ def running_count(actor: Actor) -> int:
     return Build.objects.visible_to(actor).filter(status=BuildStatus.RUNNING).count()
 
 
+def initiator(build_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the person who asked for the newest attempt of a build, or made the build; None when no person did."""
+    row = Build.objects.filter(id=build_id).values_list("started_by_id", "created_by_id").first()
+    return (row[0] or row[1]) if row else None
+
+
 def may_see(actor: Actor, build_id: uuid.UUID) -> bool:
     return Build.objects.visible_to(actor).filter(id=build_id).exists()

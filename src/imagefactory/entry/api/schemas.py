@@ -329,3 +329,55 @@ class LogLinesOut(Schema):
     lines: list[list[Any]] = Field(description="Each is [number, time in ms since 1970, stage, stream, text].")
     last: int
     finished: bool
+
+
+class NotificationOut(Schema):
+    id: uuid.UUID
+    created_at: dt.datetime
+    tenant_id: uuid.UUID | None
+    kind: str
+    group: str
+    subject: str
+    text: str
+    path: str
+    read: bool
+
+
+class NotificationsOut(Schema):
+    items: list[NotificationOut]
+    next_cursor: uuid.UUID | None
+    total: int
+    unread: int
+
+
+class ReadIn(In):
+    ids: list[uuid.UUID] = Field(default_factory=list, max_length=200)
+    all: bool = False
+
+
+class ReadOut(Schema):
+    read_at: dt.datetime
+
+
+class UnreadIn(In):
+    ids: list[uuid.UUID] = Field(default_factory=list, max_length=200)
+    read_at: dt.datetime | None = None
+
+
+class UnreadOut(Schema):
+    count: int
+
+
+class EmailGroups(In):
+    builds: bool | None = None
+    team: bool | None = None
+    security: bool | None = None
+
+
+class NotificationSettingsOut(Schema):
+    email: dict[str, bool]
+    mail_configured: bool
+
+
+class NotificationSettingsIn(In):
+    email: EmailGroups

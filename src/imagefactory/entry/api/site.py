@@ -30,6 +30,7 @@ from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import invitations as invitation_routes
+from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api import roles as role_routes
 from imagefactory.entry.api.security import BearerOrSession
@@ -65,6 +66,7 @@ api.add_router("/roles", role_routes.router)
 api.add_router("/access-requests", access_requests.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/notifications", notification_routes.router)
 
 
 @api.exception_handler(FactoryError)

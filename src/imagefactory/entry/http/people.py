@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Iterable, Mapping
 
 from imagefactory.domain.identity.selectors.members import MemberView
+from imagefactory.domain.notifications.selectors import mail_configured
 from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, projects_by_id
-from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import ValidationFailed
 
@@ -37,4 +37,4 @@ def projects_of(actor: Actor, members: Iterable[MemberView]) -> Mapping[uuid.UUI
 
 def shows_links() -> bool:
     """Whether the one who invites is shown the link, because this installation sends no mail."""
-    return not env.get().smtp_host
+    return not mail_configured()

@@ -14,3 +14,16 @@ def register(app: App) -> None:
         from imagefactory.entry.jobs.retention import forget_old_rows as forget
 
         forget()
+
+    @app.task(name="notifications.send", pass_context=False)
+    def send_mail(mail_id: str) -> None:
+        from imagefactory.entry.jobs.mail import send
+
+        send(mail_id)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="notifications.send_due", queueing_lock="notifications.send_due", pass_context=False)
+    def send_due(timestamp: int) -> None:
+        from imagefactory.entry.jobs.mail import send_due as send
+
+        send()

@@ -12,6 +12,7 @@ from imagefactory.domain.builds.selectors import running_count
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import TenantView
+from imagefactory.domain.notifications.selectors import COUNT_CAP, unread_count
 from imagefactory.entry.web import navigation
 from imagefactory.kernel.actor import Actor
 
@@ -39,6 +40,12 @@ class Frame:
     email: str
     initials: str
     new_build_url: str
+    user_topic: str
+    unread: int
+
+    @property
+    def unread_words(self) -> str:
+        return f"{COUNT_CAP}+" if self.unread > COUNT_CAP else str(self.unread)
 
 
 def _nav(actor: Actor, path: str, running: int) -> list[NavItem]:
@@ -65,4 +72,5 @@ def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     initials = "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
     may_start = actor.may_anywhere(Permission.BUILD_START)
     start = f"/t/{actor.tenant_slug}/builds/new" if may_start else ""
-    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start)
+    unread = unread_count(actor, [t.id for t in tenants])
+    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start, f"user:{actor.person}", unread)

@@ -13,25 +13,15 @@ from django.views.decorators.http import require_http_methods
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import KeyNotFound
-from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.persons import person_in_tenant as _actor
 from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import ValidationFailed
 
 KEY_DAYS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("366", "1 year"))
-
-
-def _actor(request: HttpRequest) -> Actor:
-    """Return the person, in the tenant that the address names or that they worked in last."""
-    wanted = request.GET.get("tenant") or request.POST.get("tenant")
-    if not wanted and request.user.is_authenticated:
-        user_id = uuid.UUID(str(request.user.pk))
-        tenants = selectors.tenants_of(user_id)
-        wanted = selectors.last_tenant_slug(user_id) or (tenants[0].slug if tenants else None)
-    return actor_of(request, wanted[:64] if wanted else None)
 
 
 def _back(actor: Actor, section: str) -> HttpResponse:

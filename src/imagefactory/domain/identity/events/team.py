@@ -126,6 +126,7 @@ class AccessRequested(Event):
     user_id: uuid.UUID
     permission: str
     project_id: uuid.UUID | None
+    message: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,7 +61,7 @@ def request_access(
                 tenant_id=tenant_id, user_id=actor.person, permission=permission, project_id=project_id,
                 message=message.strip(),
             )  # fmt: skip
-            emit(actor, events.AccessRequested(tenant_id, row.id, actor.person, permission, project_id))
+            emit(actor, events.AccessRequested(tenant_id, row.id, actor.person, permission, project_id, row.message))
     except IntegrityError:
         raise Conflict("You asked for this already, and nobody has decided yet.") from None
     found = open_request(actor, permission, project_id)
