@@ -11,6 +11,7 @@ from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
+from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import Person, owners_of
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.kernel.actor import Actor
@@ -57,6 +58,16 @@ def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
     if status_of(error) != 403 or not isinstance(actor, Actor) or actor.tenant_id is None:
         return []
     return owners_of(actor.tenant_id)
+
+
+def _may_ask(request: HttpRequest, error: FactoryError) -> dict[str, str]:
+    """Return in which project a refused member can ask for the permission, empty for the team; nothing where they cannot."""
+    actor = getattr(request, "_actor", None)
+    member = isinstance(actor, Actor) and actor.tenant_id is not None and actor.key_id is None
+    if not member or error.code != "permission_denied" or error.details.get("permission") not in set(Permission):
+        return {}
+    match = request.resolver_match
+    return {"project": str(match.kwargs.get("project", "")) if match else ""}
 
 
 def database_away(error: OperationalError) -> Unavailable:
@@ -115,6 +126,7 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
             "message": error.message,
             "permission": error.details.get("permission", ""),
             "owners": _owners(request, error),
+            "ask": _may_ask(request, error),
             "request_id": getattr(request, "request_id", ""),
         },
         status=status_of(error),
@@ -145,7 +157,9 @@ class FailureMiddleware:
             )
         if isinstance(error, OperationalError):
             return answer(request, database_away(error))
-        log.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
+        # What stands behind /invite/ lets its holder in.
+        shown = "/invite/…" if request.path.startswith("/invite/") else request.path
+        log.error("unexpected error at %s %s", request.method, shown, exc_info=error)
         return answer(
             request,
             FactoryError(

@@ -19,7 +19,8 @@ from imagefactory.kernel.errors import RateLimited, Unauthorized, ValidationFail
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def _enter(request: HttpRequest, user_id: uuid.UUID) -> None:
+def enter(request: HttpRequest, user_id: uuid.UUID) -> None:
+    """Sign this browser in as a person who just proved who they are."""
     # Django's own door: it wants the account's object, makes a new session and a new forgery token.
     login(request, get_user_model().objects.get(pk=user_id), backend=_BACKEND)
 
@@ -32,7 +33,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         try:
             password = request.POST.get("password", "")
             found = services.verify_password(anonymous(request), email=form.value("email"), password=password)
-            _enter(request, found)
+            enter(request, found)
             return redirect(wanted)
         except (Unauthorized, RateLimited) as error:
             form = Form(form.values, {"email": [error.message]})
@@ -51,7 +52,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         given = dict(form.values) | {"time_zone": form.value("time_zone") or "UTC"}
         try:
             made = services.sign_up(anonymous(request), password=request.POST.get("password", ""), **given)
-            _enter(request, made.user_id)
+            enter(request, made.user_id)
             return redirect(f"/t/{made.tenant_slug}/")
         except ValidationFailed as error:
             fields = (*names[:2], "password", *names[2:])
@@ -74,6 +75,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """Go to the tenant of last time, or show those there are."""
     if not request.user.is_authenticated:
         return redirect("/login")
+    if invited_to := request.session.pop("invited_to", ""):  # they came by an invitation and signed in first
+        return redirect(invited_to)
     user_id = uuid.UUID(str(request.user.pk))
     tenants = selectors.tenants_of(user_id)
     slug = selectors.last_tenant_slug(user_id) or (tenants[0].slug if len(tenants) == 1 else "")

@@ -33,6 +33,9 @@ _ENTRIES: Final = (
     Entry("Builds", "builds", Permission.BUILD_VIEW, "builds", "b", "runs jobs queue"),
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
+    Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
+    Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
+    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
     Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run"),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
@@ -42,7 +45,7 @@ _ENTRIES: Final = (
 def entries(actor: Actor) -> list[Entry]:
     """Return the pages that the actor may open, in the order of the sidebar.
 
-    Overview and Projects are open to every member: they say whom to ask when there is no project yet.
+    Overview, Projects, People and Roles are open to every member: they say whom to ask when there is no project yet.
     """
     return [
         e

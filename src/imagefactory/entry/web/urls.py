@@ -21,6 +21,7 @@ from imagefactory.entry.web import (
     notification_views,
     overview_views,
     palette_views,
+    people_urls,
     project_views,
     settings_views,
 )
@@ -108,6 +109,7 @@ PAGES: Final = (
     Page(f"{_B}/log/search", log_views.log_search, "build-log-search", READ_LOG),
     Page(f"{_B}/cancel", build_views.cancel, "build-cancel", CANCEL),
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
+    *people_urls.PAGES,
 )
 
 urlpatterns = [page.pattern() for page in PAGES]

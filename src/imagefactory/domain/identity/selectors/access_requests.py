@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from imagefactory.domain.identity.models import AccessRequest
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors.actors import require_tenant
+from imagefactory.domain.identity.states import AccessRequestState
 from imagefactory.kernel.actor import Actor
 
 
@@ -55,10 +56,19 @@ def list_access_requests(actor: Actor, *, state: str = "", limit: int = 100) -> 
     return [view_request(r) for r in rows[:limit]]
 
 
+def count_decidable(actor: Actor) -> int:
+    """Return how many requests wait for this actor; for the tab."""
+    return decidable(actor).filter(state=AccessRequestState.OPEN).count()
+
+
 def open_request(actor: Actor, permission: str, project_id: uuid.UUID | None) -> AccessRequestView | None:
     """Return the actor's own open request for this permission there, if there is one."""
     rows = AccessRequest.objects.filter(
-        tenant_id=actor.tenant, user_id=actor.person, permission=permission, project_id=project_id, state="open"
+        tenant_id=actor.tenant,
+        user_id=actor.person,
+        permission=permission,
+        project_id=project_id,
+        state=AccessRequestState.OPEN,
     )
     row = rows.select_related("user", "decided_by").first()
     return view_request(row) if row else None

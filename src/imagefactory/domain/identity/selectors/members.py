@@ -140,6 +140,20 @@ def _views(actor: Actor, rows: Collection[Membership]) -> list[MemberView]:
     ]  # fmt: skip
 
 
+def people_of_project(actor: Actor, project_id: uuid.UUID) -> list[MemberView]:
+    """Return who has a role in a project or in the whole team, by name, at most 200; the actor can see the project."""
+    here = visible_bindings(actor).filter(Q(project_id=project_id) | Q(project_id=None))
+    rows = _listed(actor).filter(user_id__in=here.values("user_id")).order_by("user__name", "id")
+    return _views(actor, list(rows[:200]))
+
+
+def members_without(actor: Actor, project_id: uuid.UUID) -> list[tuple[str, str]]:
+    """Return id and name of the members who have no role of their own in a project, at most 500; for a form's choice."""
+    here = RoleBinding.objects.filter(tenant_id=actor.tenant, project_id=project_id)
+    rows = _listed(actor).exclude(user_id__in=here.values("user_id")).order_by("user__name", "id")
+    return [(str(m.user_id), m.user.name) for m in rows[:500]]
+
+
 def roles_held(tenant_id: uuid.UUID, user_id: uuid.UUID) -> list[Held]:
     """Return every role of a person in a tenant, whoever asks; for this app's services and its dialogs."""
     rows = RoleBinding.objects.filter(tenant_id=tenant_id, user_id=user_id).select_related("custom_role").order_by("id")

@@ -53,8 +53,10 @@ def letter_of(invitation_id: uuid.UUID, version: int) -> Letter | None:
 
 def member_told(tenant_id: uuid.UUID, user_id: uuid.UUID | None) -> Person | None:
     """Return a person as long as they are in the team."""
+    if user_id is None:
+        return None
     rows = Membership.objects.filter(tenant_id=tenant_id, user_id=user_id, user__is_active=True).select_related("user")
-    row = rows.first() if user_id else None
+    row = rows.first()
     return Person(row.user.id, row.user.name, row.user.email) if row else None
 
 
