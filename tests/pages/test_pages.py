@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 import pytest
 from django.test import Client
@@ -14,12 +15,13 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
-from imagefactory.domain.identity.services import create_api_key
+from imagefactory.domain.identity.services import create_api_key, create_role, invite, request_access
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
-from imagefactory.kernel.actor import system
+from imagefactory.entry.web.urls import PAGES as URLS
+from imagefactory.kernel.actor import Actor, system
 from tests.conftest import INLINE, World
 
 ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
@@ -27,6 +29,8 @@ DIGEST = f"sha256:{'a' * 64}"
 ALL = (302, 404, 200, 200, 200, 200)
 START = (302, 404, 403, 200, 200, 200)
 OPEN = (200,) * 6
+MANAGE = (302, 404, 403, 403, 200, 200)
+MANAGE_FORM = (302, 404, 403, 403, 302, 302)
 # page -> the status for each role, in the order of ROLES; 302 leads to sign-in, or onwards.
 PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
@@ -66,10 +70,25 @@ PAGES: dict[str, tuple[int, ...]] = {
     "build-log-download": ALL,
     "build-log-lines": (401, 404, 200, 200, 200, 200),
     "build-log-outline": (401, 404, 200, 200, 200, 200),
+    "join": OPEN,
+    "people": ALL,
+    "member": ALL,
+    "leave": ALL,
+    "access-ask": ALL,
+    "roles": ALL,
+    "role": ALL,
+    "settings-people": ALL,
+    "invitations": MANAGE,
+    "invite": MANAGE,
+    "invitation-cancel": MANAGE,
+    "access-requests": MANAGE,
+    "member-remove": MANAGE,
+    "role-new": MANAGE,
+    "role-delete": MANAGE,
     "build-log-search": (401, 404, 200, 200, 200, 200),
 }
 # A form that posts to its page's own address -> the status for a harmless change.
-FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
+FORMS: dict[str, tuple[Mapping[str, str | list[str]], tuple[int, ...]]] = {
     "settings": ({"name": "Checkout", "description": ""}, (302, 404, 403, 403, 302, 302)),
     "settings-source": ({"kind": "inline", "dockerfile_text": "FROM scratch"}, (302, 404, 403, 403, 302, 302)),
     "settings-credentials": (
@@ -86,12 +105,31 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
     "tenant-new": ({"name": "One more"}, (302, 302, 302, 302, 302, 302)),
+    "member": ({}, MANAGE_FORM),
+    "settings-people": ({"person": "{member}", "role": "viewer"}, MANAGE_FORM),
+    # Without mail the answer is the page with the links.
+    "invite": (
+        {"addresses": "one@example.org", "role": "viewer", "projects": "{project}", "days": "3"},
+        (302, 404, 403, 403, 200, 200),
+    ),
+    "invitation-cancel": ({}, MANAGE_FORM),
+    "member-remove": ({}, MANAGE_FORM),
+    "role-new": ({"name": "Helper", "scope": "project", "permissions": "build:view"}, MANAGE_FORM),
+    "role": ({"name": "Renamed", "permissions": ["build:view", "project:view"]}, MANAGE_FORM),
+    "role-delete": ({}, MANAGE_FORM),
+    # Nobody needs to ask for what they have.
+    "access-ask": ({"permission": "build:cancel", "project": "{project}"}, (302, 404, 302, 302, 409, 409)),
+    "access-decide": ({"decline": "1"}, MANAGE_FORM),
+    # The last owner cannot leave.
+    "leave": ({}, (302, 404, 302, 302, 302, 409)),
+    "join": ({"name": "Nora", "password": "quite long enough 7"}, (302, 409, 409, 409, 409, 409)),
 }
 ACTIONS: dict[str, tuple[int, ...]] = {
     "build-rerun": (302, 404, 403, 302, 302, 302),
     "build-cancel": (302, 404, 403, 403, 302, 302),
     "credential-delete": (302, 404, 403, 403, 302, 302),
     "me-key-revoke": (302, 404, 404, 404, 404, 302),
+    "invitation-resend": (302, 404, 403, 403, 200, 200),
     "notifications-read": (302, 302, 302, 302, 302, 302),
     "notifications-unread": (302, 302, 302, 302, 302, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
@@ -128,6 +166,7 @@ class Scene:
             to=[Recipient(owner.email, owner.name, owner.user_id)], message=told,
         )  # fmt: skip
         (self.notice,) = list_notices(owner, [world.tenant_id])[0]
+        self._team(owner)
         path = f"{world.tenant_slug}/{world.project.slug}"
         layers = [{"digest": DIGEST, "size": 10, "media_type": "application/x"}]
         published = Published(path, DIGEST, "application/x", 10, ["linux/amd64"], {"Cmd": ["/hello"]}, layers)
@@ -136,22 +175,33 @@ class Scene:
             tags=["latest"], origin={"kind": "build", "number": str(self.build.number)},
         )  # fmt: skip
 
+    def _team(self, owner: Actor) -> None:
+        world = self.world
+        (sent,) = invite(owner, addresses="nora@example.org", role="member", projects=[world.project.id])
+        self.invitation, self.link = sent.invitation.id, sent.path.rpartition("/")[2]
+        held = ["build:view", "project:view"]
+        self.role = create_role(owner, name="Watcher", scope="project", permissions=held).id
+        asked = request_access(world.actor("viewer"), "build:start", world.project.id)
+        self.asked, self.member = asked.id, world.users["member"]
+
+    def form(self, name: str) -> dict[str, object]:
+        """Return the harmless change of a page, with the scene's names in it."""
+        names = {"{project}": self.world.project.slug, "{member}": str(self.member)}
+        return {k: names.get(v, v) if isinstance(v, str) else v for k, v in FORMS[name][0].items()}
+
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        if name not in {"home", "login", "signup", "help", "help-topic", "logout", "appearance", "palette"} | {
-            n for n in (*PAGES, *ACTIONS) if n.startswith(("me", "tenant-", "notification"))
-        }:
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
+        world, route = self.world, next(page.route for page in URLS if page.name == name)
+        known: dict[str, object] = {
+            "tenant": world.tenant_slug, "project": world.project.slug, "number": self.build.number,
+        }  # fmt: skip
+        arguments = {key: value for key, value in known.items() if f":{key}>" in route}
         extra: dict[str, dict[str, uuid.UUID | str]] = {
             "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
             "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "notification": {"notice_id": self.notice.id},
+            "help-topic": {"name": "roles"}, "join": {"token": self.link}, "member": {"user_id": self.member},
+            "member-remove": {"user_id": self.member}, "role": {"role_id": self.role},
+            "role-delete": {"role_id": self.role}, "invitation-cancel": {"invitation_id": self.invitation},
+            "invitation-resend": {"invitation_id": self.invitation}, "access-decide": {"request_id": self.asked}, "notification": {"notice_id": self.notice.id},
         }  # fmt: skip
         url = reverse(name, kwargs=arguments | extra.get(name, {}))
         return f"{url}?q=hello" if name == "build-log-search" else url
@@ -164,7 +214,7 @@ def scene(world: World) -> Scene:
 
 def test_every_page_has_a_row() -> None:
     names = {p.name for p in get_resolver("imagefactory.entry.web.urls").url_patterns if hasattr(p, "name")}
-    assert names == set(PAGES) | set(ACTIONS)
+    assert names == set(PAGES) | set(ACTIONS) | set(FORMS)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -179,8 +229,8 @@ def test_each_role_gets_each_page_as_the_table_says(scene: Scene, role: str) -> 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", FORMS)
 def test_each_role_may_send_each_form_as_the_table_says(scene: Scene, role: str, name: str) -> None:
-    form, statuses = FORMS[name]
-    answer = client(scene.world, role).post(scene.address(name), form)
+    statuses = FORMS[name][1]
+    answer = client(scene.world, role).post(scene.address(name), scene.form(name))
     assert answer.status_code == statuses[ROLES.index(role)], answer.content[:600]
 
 

@@ -47,7 +47,7 @@ def _open(request: HttpRequest, token: str) -> HttpResponse:
         return _act(request, token, offer)
     if offer.why:
         raise ended(offer.why, offer.void_because)
-    return _page(request, offer, Form())
+    return _page(request, offer, Form({"time_zone": ""}))
 
 
 def _act(request: HttpRequest, token: str, offer: Offer) -> HttpResponse:

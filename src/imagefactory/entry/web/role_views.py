@@ -85,7 +85,8 @@ def role(request: HttpRequest, tenant: str, role_id: uuid.UUID) -> HttpResponse:
     actor = actor_of(request, tenant)
     found = get_role(actor, role_id)
     verdict = may_define_role(actor, found.name, found.scope, found.permissions, places_of(found.id))
-    form, chosen, diff = Form({"name": found.name, "description": found.description}), set(found.permissions), None
+    form = Form({"name": found.name, "description": found.description, "version": str(found.version)})
+    chosen, diff = set(found.permissions), None
     if request.method == "POST":
         authorize(verdict)
         form = Form(typed(request.POST, "name", "description", "version"))
