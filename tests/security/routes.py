@@ -36,6 +36,7 @@ def _open(method: str, path: str, answers: str, body: Any = None) -> Route:
 NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
+FORGED = {"token": f"{'0' * 32}.no-signature"}
 
 ROUTES = (
     # anonymous stranger viewer member admin owner
@@ -75,6 +76,43 @@ ROUTES = (
     ),
     Route("DELETE", "/projects/{project}/credentials/{credential_id}", "401 404 403 403 204 204"),
     Route("POST", "/projects/{project}/uploads", "401 404 403 201 201 201", upload=True),
+    Route("GET", "/projects/{project}/members", "401 404 200 200 200 200"),
+    Route("PUT", "/projects/{project}/members/{user_id}", "401 404 403 403 200 200", {"role": "viewer"}),
+    Route("DELETE", "/projects/{project}/members/{user_id}", "401 404 403 403 204 204"),
+    _open("GET", "/members", "401 200 200 200 200 200"),
+    _open("POST", "/members/leave", "401 409 204 204 204 409"),
+    Route("GET", "/members/{user_id}", "401 404 200 200 200 200"),
+    Route("PUT", "/members/{user_id}/roles", "401 404 403 403 200 200", {"projects": {}}),
+    Route("GET", "/members/{user_id}/removal", "401 404 403 200 200 200"),
+    Route("DELETE", "/members/{user_id}", "401 404 403 403 204 204"),
+    _open("GET", "/invitations", "401 200 403 403 200 200"),
+    _open(
+        "POST",
+        "/invitations",
+        "401 422 403 403 201 201",
+        {"emails": ["one@example.org"], "role": "viewer", "projects": ["{project}"]},
+    ),
+    _open("POST", "/invitations/look", "404 404 404 404 404 404", FORGED),
+    _open("POST", "/invitations/accept", "401 404 404 404 404 404", FORGED),
+    _open("POST", "/invitations/join", "404 404 404 404 404 404", FORGED | {"name": "No", "password": "long enough 7"}),
+    _open("POST", "/invitations/ask-again", "404 404 404 404 404 404", FORGED),
+    Route("GET", "/invitations/{invitation_id}", "401 404 403 403 200 200"),
+    Route("POST", "/invitations/{invitation_id}/resend", "401 404 403 403 200 200"),
+    Route("DELETE", "/invitations/{invitation_id}", "401 404 403 403 204 204"),
+    _open("GET", "/roles", "401 200 200 200 200 200"),
+    _open("POST", "/roles", "401 201 403 403 201 201", {"name": "Watcher", "permissions": ["build:view"]}),
+    Route("GET", "/roles/{role_id}", "401 404 200 200 200 200"),
+    Route("PATCH", "/roles/{role_id}", "401 404 403 403 200 200", {"name": "Renamed"}),
+    Route("DELETE", "/roles/{role_id}", "401 404 403 403 204 204"),
+    _open("GET", "/access-requests", "401 200 200 200 200 200"),
+    Route(
+        "POST",
+        "/access-requests",
+        "401 404 201 201 409 409",
+        {"permission": "build:cancel", "project": "{project}"},
+    ),
+    Route("POST", "/access-requests/{request_id}/grant", "401 404 403 403 204 204", {}),
+    Route("POST", "/access-requests/{request_id}/decline", "401 404 403 403 204 204", {}),
     _open("GET", "/builds", "401 200 200 200 200 200"),
     Route("POST", "/builds", "401 404 403 201 201 201", {"project": "{project}", "manifest": INLINE}),
     Route("POST", "/builds/dry-run", "401 404 200 200 200 200", {"project": "{project}", "manifest": INLINE}),

@@ -37,6 +37,8 @@ class Scene:
         """Put the scene's names into every `{...}` of a path or body."""
         if isinstance(value, dict):
             return {k: self.fill(v, **other) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.fill(v, **other) for v in value]
         if isinstance(value, str):
             return re.sub(r"\{(\w+)\}", lambda m: {**self.names, **other}.get(m[1], m[0]), value)
         return value
@@ -93,8 +95,23 @@ def make_scene() -> Scene:
         "credential_id": str(credential),
         "key_id": str(key.id),
         "name": world.project.slug,
+        **_team(world),
     }
     return Scene(world, names, str(draft.id), tokens)
+
+
+def _team(world: World) -> dict[str, str]:
+    """Make an invitation, a role and a request for access; return their ids, and that of a member."""
+    owner = world.actor("owner")
+    (sent,) = people.invite(owner, addresses="nora@example.org", role="member", projects=[world.project.id])
+    role = people.create_role(owner, name="Auditor", scope="project", permissions=["audit:view"])
+    asked = people.request_access(world.actor("viewer"), "build:start", world.project.id)
+    return {
+        "invitation_id": str(sent.invitation.id),
+        "role_id": str(role.id),
+        "request_id": str(asked.id),
+        "user_id": str(world.users["member"]),
+    }
 
 
 def _leave_other_tenants(world: World) -> None:

@@ -88,7 +88,7 @@ def set_roles(request: HttpRequest, user_id: uuid.UUID, body: t.RolesIn) -> Any:
     return _out(a, [get_member(a, user_id)])[0]
 
 
-@router.get("/{uuid:user_id}/removal", response=t.RemovalOut, openapi_extra=needs("member"))
+@router.get("/{uuid:user_id}/removal", response=t.RemovalOut, openapi_extra=needs("team:manage"))
 def removal(request: HttpRequest, user_id: uuid.UUID) -> Any:
     """Say what the removal of a member would do."""
     a = actor(request)

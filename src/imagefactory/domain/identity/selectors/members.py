@@ -12,12 +12,14 @@ from django.db.models import Q, QuerySet
 from imagefactory.domain.identity.errors import MemberNotFound
 from imagefactory.domain.identity.models import ApiKey, Invitation, Membership, RoleBinding, User
 from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
+from imagefactory.domain.identity.policies.members import may_remove
 from imagefactory.domain.identity.policies.roles import RoleChoice
 from imagefactory.domain.identity.selectors.actors import require_tenant
 from imagefactory.domain.identity.selectors.people import Person
 from imagefactory.domain.identity.selectors.roles import choice_of, visible_bindings
 from imagefactory.domain.identity.states import InvitationState
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 
 
@@ -167,11 +169,13 @@ def owners_left(tenant_id: uuid.UUID, without: uuid.UUID) -> int:
 
 
 def removal_of(actor: Actor, user_id: uuid.UUID) -> Removal:
-    """Return what the removal of a member would do; projects that the actor may not see are not named.
+    """Return what the removal of a member would do, to those who may remove them, and to the member.
 
-    Raises MemberNotFound.
+    Raises MemberNotFound, PermissionDenied.
     """
     member, tenant_id = get_member(actor, user_id), require_tenant(actor)
+    if user_id != actor.person:
+        authorize(may_remove(actor, [(h.role, h.project_id) for h in roles_held(tenant_id, user_id)]))
     mine = {h.project_id for h in member.roles if h.project_id and Permission.TEAM_MANAGE in h.role.permissions}
     others = managing(tenant_id, mine, without=user_id)
     sent = Invitation.objects.filter(tenant_id=tenant_id, invited_by_id=user_id, state=InvitationState.PENDING)
