@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -38,27 +37,35 @@ def join(sent: services.Sent) -> services.Joined:
 
 
 def refused(link: str, actor: Actor = NOBODY) -> InvitationEnded:
-    with pytest.raises(InvitationEnded) as caught:
+    def take() -> None:
         if actor.user_id:
             services.accept_invitation(actor, link)
         else:
             services.accept_with_new_account(actor, link, name="Nora", password=PASSWORD)
+
+    with pytest.raises(InvitationEnded) as caught:
+        take()
     assert str(caught.value).endswith(".")
     return caught.value
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dt.timedelta]]:
+def later(monkeypatch: pytest.MonkeyPatch) -> list[dt.timedelta]:
     """Return a list whose last entry is added to the clock of whoever reads an invitation."""
     jumps, real = [dt.timedelta()], reading.now
     monkeypatch.setattr(reading, "now", lambda: real() + jumps[-1])
-    yield jumps
+    return jumps
 
 
 def test_someone_without_an_account_joins_with_the_role_and_no_more(world: World) -> None:
     sent = invite(world, message="Welcome aboard")
     offer = offer_of(token(sent))
-    assert (offer.email, offer.tenant_slug, offer.role.name, offer.why) == ("nora@example.org", world.tenant_slug, "member", "")
+    assert (offer.email, offer.tenant_slug, offer.role.name, offer.why) == (
+        "nora@example.org",
+        world.tenant_slug,
+        "member",
+        "",
+    )
     joined = join(sent)
     actor = selectors.actor_for_user(joined.user_id, world.tenant_slug)
     assert actor.may("build:start", world.project.id)
@@ -132,7 +139,11 @@ def test_nobody_invites_beyond_their_own_rights(world: World) -> None:
     for who in ("member", "viewer"):
         with pytest.raises(PermissionDenied):
             invite(world, who)
-    for wrong in ({"role": "owner", "projects": []}, {"projects": [other.id]}, {"projects": [world.project.id, other.id]}):
+    for wrong in (
+        {"role": "owner", "projects": []},
+        {"projects": [other.id]},
+        {"projects": [world.project.id, other.id]},
+    ):
         with pytest.raises(PermissionDenied):
             invite(world, "admin", **wrong)
     assert not Invitation.objects.exists()
@@ -153,7 +164,9 @@ def test_a_role_for_projects_needs_one(world: World) -> None:
     assert set(caught.value.fields) == {"projects"}
 
 
-@pytest.mark.parametrize("forged", ["", "x", "0" * 32, f"{'0' * 32}.AAAA", "no", "é" * 40, f"{uuid.uuid4().hex}.{'A' * 43}"])
+@pytest.mark.parametrize(
+    "forged", ["", "x", "0" * 32, f"{'0' * 32}.AAAA", "no", "é" * 40, f"{uuid.uuid4().hex}.{'A' * 43}"]
+)
 def test_an_invented_link_reads_as_one_that_never_was(world: World, forged: str) -> None:
     invite(world)
     with pytest.raises(InvitationNotFound) as caught:
