@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from imagefactory.domain.identity import selectors, services
@@ -15,7 +17,7 @@ from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import World
 
 
-def ask(world: World, who: str = "viewer", permission: str = "build:start") -> object:
+def ask(world: World, who: str = "viewer", permission: str = "build:start") -> uuid.UUID:
     return services.request_access(world.actor(who), permission, world.project.id, message="For the release").id
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from imagefactory.domain.identity import selectors, services
@@ -73,12 +75,12 @@ def test_an_admin_gives_and_takes_within_their_projects_only(world: World) -> No
     admin, member = world.actor("admin"), world.users["member"]
     other = create_project(world.actor("owner"), name="Other")
     services.set_project_role(admin, member, world.project.id, "admin")
-    for wanted in ({other.id: "viewer"}, {None: "owner"}):
+    elsewhere: list[dict[uuid.UUID | None, str]] = [{other.id: "viewer"}, {None: "owner"}]
+    for wanted in elsewhere:
         with pytest.raises(PermissionDenied):
             services.set_roles(admin, member, wanted)
-    for owner_thing in ({None: ""}, {None: "owner"}):
-        with pytest.raises(PermissionDenied):
-            services.set_roles(admin, world.users["owner"], owner_thing)
+    with pytest.raises(PermissionDenied):
+        services.set_roles(admin, world.users["owner"], {None: ""})
 
 
 def test_an_admin_does_not_take_away_a_role_wider_than_their_own(world: World) -> None:
