@@ -47,6 +47,7 @@ PARTS: dict[str, Part] = {
     "logs": Part("logs", "Build log: lines in, and producer to viewer", 240),
     "up": Part("first_page", "`imagefactory up` to the first page", 400),
     "lists": Part("lists", "Lists and pages at 100,000 builds", 600),
+    "wall": Part("wall", "The wall between tenants: with and without", 600),
 }
 
 

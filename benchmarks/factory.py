@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 
@@ -91,7 +92,11 @@ class Factory:
 
     def django(self) -> None:
         """Set Django up in this process, on the factory's own database and keys. Once in a process."""
-        os.environ |= {**self.settings, "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django"}
+        os.environ |= {
+            **self.settings,
+            "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django",
+            "IMAGEFACTORY_PROCESS": "command",
+        }
         import django
 
         django.setup()
@@ -107,6 +112,25 @@ class Factory:
             of = (self.data / "secrets" / "django.key").stat()
             for each in (path, *path.rglob("*")):
                 os.chown(each, of.st_uid, of.st_gid)
+
+
+@contextlib.contextmanager
+def connected(role: str) -> Iterator[None]:
+    """Let this process's connection be this role's; `system` is also told no scope, as before there was a wall."""
+    from django.db import connection
+
+    from imagefactory.kernel.database.base import DatabaseWrapper
+
+    before = connection.settings_dict["USER"]
+    connection.close()
+    connection.settings_dict["USER"] = role
+    untold = mock.patch.object(DatabaseWrapper, "_tell", return_value=None)
+    try:
+        with contextlib.nullcontext() if role == "app" else untold:
+            yield
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = before
 
 
 @dataclasses.dataclass

@@ -99,7 +99,7 @@ def ground(**settings: str) -> Iterator[Ground]:
         found = Ground(server, data, free_port())
         os.environ |= {
             "IMAGEFACTORY_DATA_DIR": str(data),
-            "IMAGEFACTORY_DATABASE_URL": embedded.embedded_url(server, "app"),
+            "IMAGEFACTORY_DATABASE_URL": embedded.embedded_url(server, "system"),
             "IMAGEFACTORY_PUBLIC_URL": f"http://127.0.0.1:{found.port}",
             "IMAGEFACTORY_BUILD_NETWORK": "none",
             "DJANGO_SETTINGS_MODULE": "imagefactory.settings.django",

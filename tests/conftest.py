@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -93,3 +94,10 @@ def world(db: None) -> World:
 @pytest.fixture
 def dispatcher() -> Actor:
     return system("dispatcher")
+
+
+def next_millisecond() -> None:
+    """Wait until ids that are made now are above those made before: within one millisecond their order is chance."""
+    began = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == began:
+        pass

@@ -47,9 +47,13 @@ def pytest_load_initial_conftests() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    """Store passwords by a cheap hash: a world has five people, and Argon2 takes its time on purpose."""
+    """Serve requests as the role that a factory serves them as; store passwords by a cheap hash.
+
+    A world has five people, and Argon2 takes its time on purpose.
+    """
     from django.conf import settings
 
+    settings.MIDDLEWARE = ["tests.walled.AppRoleMiddleware", *settings.MIDDLEWARE]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 

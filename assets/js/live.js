@@ -3,7 +3,8 @@
 //
 // Topics: tenant:<id> (all that the person may see in it), project:<id>, build:<id>, user:<id> (themselves). Web grants
 // them by rights. Types are those of domain/*/events.py that reactions/table.py tells pages: build.*, image.*,
-// project.*, member.*, tenant.*, and notification.changed. From the stream itself: hello, reset, denied (docs/reference/live-events.md).
+// project.*, member.*, tenant.*; and notification.changed. From the stream itself: hello, reset, denied
+// (docs/reference/live-events.md).
 //
 // A block may carry data-title (the page's new title) and data-announce (a sentence that is read out when it changes).
 import { announce } from "./announce.js";

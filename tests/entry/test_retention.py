@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import pytest
 from django.contrib.sessions.models import Session
 
 from imagefactory.domain.identity.models import AuthSession, User
+from imagefactory.domain.notifications.models import Mail, Notice
 from imagefactory.entry.jobs import retention
 from imagefactory.kernel.clock import now
+from imagefactory.kernel.ids import first_at, uuid7
 from imagefactory.kernel.outbox.models import OutboxEvent
 from imagefactory.kernel.replies.models import Reply
 from imagefactory.kernel.throttle.models import Attempts
@@ -51,3 +54,19 @@ def test_one_run_takes_more_than_one_batch(db: None, monkeypatch: pytest.MonkeyP
     OutboxEvent.objects.bulk_create(event(OLD) for _ in range(7))
     assert retention.forget_old_rows() == 7
     assert not OutboxEvent.objects.exists()
+
+
+def test_notices_go_after_ninety_days_and_mails_that_are_done_after_thirty(db: None) -> None:
+    for days in (100, 80, 40, 20):
+        made = first_at(now() - dt.timedelta(days=days))
+        Notice.objects.create(id=made, event_id=made, user_id=made, kind="builds.failed", subject=str(days))
+        for i, status in enumerate(("sent", "failed", "not_sent", "uncertain", "queued", "sending")):
+            Mail.objects.create(
+                id=uuid.UUID(int=made.int + i), event_id=uuid7(), address="a@example.com",
+                kind="builds.failed", subject=str(days), status=status, not_before=now(),
+            )  # fmt: skip
+    retention.forget_old_rows()
+    assert sorted(n.subject for n in Notice.objects.all()) == ["20", "40", "80"]
+    assert Mail.objects.filter(status__in=["queued", "sending"]).count() == 8, "what is not done is never forgotten"
+    assert {m.subject for m in Mail.objects.exclude(status__in=["queued", "sending"])} == {"20"}
+    assert retention.forget_old_rows() == 0

@@ -295,6 +295,7 @@ def test_pages_carry_no_inline_script_or_style(shop: Client) -> None:
         ("/t/acme/", ["overview"]),
         ("/t/acme/builds", ["rows"]),
         ("/t/acme/images", ["rows"]),
+        ("/notifications", ["notifications"]),
         ("/t/acme/p/shop/", ["project"]),
         ("/t/acme/p/shop/builds/1", ["head", "stages", "rail"]),
     ],

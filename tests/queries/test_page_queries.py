@@ -13,34 +13,43 @@ from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
 from imagefactory.domain.images.services import Published, record_image
+from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.selectors import ProjectView
 from imagefactory.domain.projects.services import create_project
 from imagefactory.kernel.actor import system
+from imagefactory.kernel.ids import uuid7
 from tests.conftest import INLINE, World
 
-# Session, person, actor (person, tenant, roles), teams and running builds are in each; the rest is the page's own.
+# Session, person, actor (person, tenant, roles), teams, running builds and unread notices are in each, and in
+# those that listen to nothing but the badge where their stream begins; the rest is the page's own.
 PAGES = {
-    "overview": 20,
-    "builds": 12,
-    "projects": 11,
-    "images": 13,
-    "project": 17,
-    "project-builds": 13,
-    "build": 17,
-    "build-config": 12,
-    "build-log": 13,
-    "build-new": 15,
-    "settings": 9,
-    "settings-source": 13,
-    "settings-credentials": 11,
-    "image": 15,
-    "me-keys": 14,
+    "overview": 21,
+    "builds": 13,
+    "projects": 13,
+    "images": 14,
+    "project": 18,
+    "project-builds": 14,
+    "build": 18,
+    "build-config": 14,
+    "build-log": 15,
+    "build-new": 17,
+    "settings": 11,
+    "settings-source": 15,
+    "settings-credentials": 13,
+    "image": 17,
+    "me-keys": 16,
+    "notifications": 19,
+    "me-notifications": 16,
 }
 
 
 def _finish_builds(world: World, project: ProjectView, count: int) -> None:
     owner, path = world.actor("owner"), f"{world.tenant_slug}/{project.slug}"
     for n in range(count):
+        notify(
+            event_id=uuid7(), kind="builds.failed", tenant_id=world.tenant_id, message=Message("Failed", []),
+            to=[Recipient(owner.email, owner.name, owner.user_id)], channels=["in_app"],
+        )  # fmt: skip
         build = submit_build(owner, project.id, INLINE)
         claim = queue.claim("w")
         assert claim is not None
@@ -65,7 +74,8 @@ def _counts(world: World) -> dict[str, int]:
         arguments = {k: v for k, v in arguments.items() if k in wanted}
         if name == "image":
             arguments = {"tenant": world.tenant_slug, "name": "project-0"}
-        address = "/me/keys" if name == "me-keys" else reverse(name, kwargs=arguments)
+        own = name.startswith(("me-", "notifications"))
+        address = reverse(name, kwargs={} if own else arguments)
         browser.get(address)  # the first visit writes which team was used last
         with CaptureQueriesContext(connection) as queries:
             assert browser.get(address).status_code == 200, name

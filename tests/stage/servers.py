@@ -35,6 +35,7 @@ class Servers:
     def __init__(self, database_url: str) -> None:
         self.site = Site(env.get(), None)
         self.url = self.site.settings.public_url
+        self._database_url = database_url
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("run", "secrets", "process-logs", "build-logs"):
             (self.site.data / name).mkdir(parents=True, exist_ok=True)
@@ -43,16 +44,21 @@ class Servers:
             **processes.environment(self.site),
             "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
             "DJANGO_SETTINGS_MODULE": "tests.stage.settings",
-            "IMAGEFACTORY_TEST_DATABASE_URL": database_url,
             "IMAGEFACTORY_TEST_INVALID_VARIABLE": "",
             "IMAGEFACTORY_WEB_WORKERS": "1",
         }
 
     def start(self, name: str) -> None:
+        # The addresses that a factory has: the worker sees all tenants, web is bound by their wall.
+        role = {"worker": "system"}.get(name, "app")
+        environment = {
+            **self._environment,
+            "IMAGEFACTORY_TEST_DATABASE_URL": self._database_url.replace("//owner@", f"//{role}@"),
+        }
         argv = processes.find(Site(env.get().model_copy(update={"web_workers": 1}), None), name).argv
         with (self.site.logs / f"{name}.log").open("ab") as out:
             self._running[name] = subprocess.Popen(
-                argv, env=self._environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                argv, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True,
             )  # fmt: skip
 

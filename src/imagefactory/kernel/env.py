@@ -46,6 +46,16 @@ class Settings(BaseSettings):
         "",
         description="postgresql:// address of a PostgreSQL 15 or newer. Empty: the embedded one in the data directory.",
     )
+    database_system_url: str = Field(
+        "",
+        description="With a PostgreSQL of your own: the address of the role with BYPASSRLS that the jobs and the dispatcher "
+        "use. Empty: as `database_url`, without the second wall between tenants.",
+    )
+    database_owner_url: str = Field(
+        "",
+        description="With a PostgreSQL of your own: the address of the role that owns the tables, for `migrate`. Empty: as "
+        "`database_url`, without the second wall between tenants.",
+    )
     public_url: str = Field(
         "http://localhost:3000",
         description="The address that people and container clients use. Its host and port are part of image names.",
@@ -188,7 +198,7 @@ class Settings(BaseSettings):
             raise ValueError("must be one e-mail address, such as factory@example.com")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_system_url", "database_owner_url")
     @classmethod
     def _database_url(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
@@ -201,6 +211,11 @@ class Settings(BaseSettings):
         found = []
         if not self.data_dir.is_absolute():
             found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
+        if (self.database_system_url or self.database_owner_url) and not self.database_url:
+            found.append(
+                "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
+                "embedded database has roles of its own"
+            )
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):

@@ -28,17 +28,25 @@ class Lock(enum.IntEnum):
     OUTBOX_RELAY = 7_002
 
 
-def url() -> str:
-    """Return the database's address: the setting, or the embedded server's in the data directory."""
+# Which processes see all tenants, and which one makes tables; all others are bound by the tenants' wall (kernel/wall.py).
+_ROLES = {"worker": "system", "dispatcher": "system", "command": "system", "migrate": "owner"}
+
+
+def url(process: str = "") -> str:
+    """Return the database's address for a process, by default this one: the setting's, or the embedded server's."""
     settings = env.get()
-    return settings.database_url or embedded_url(settings.data_dir)
+    role = _ROLES.get(process or os.environ.get("IMAGEFACTORY_PROCESS", ""), "app")
+    others = {"system": settings.database_system_url, "owner": settings.database_owner_url}
+    if settings.database_url:
+        return others.get(role) or settings.database_url
+    return embedded_url(settings.data_dir, role)
 
 
-def embedded_url(data_dir: Path) -> str:
+def embedded_url(data_dir: Path, role: str = "app") -> str:
     """Return the address of the embedded server; its password stays in a passfile and is not in the address."""
     run = data_dir / "run" / "pg"
     passfile = data_dir / "secrets" / "pgpass"
-    return f"postgresql://app@/imagefactory?host={run}&passfile={passfile}"
+    return f"postgresql://{role}@/imagefactory?host={run}&passfile={passfile}"
 
 
 def parameters(address: str) -> dict[str, str]:

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "imagefactory.entry.http.scope.ScopeMiddleware",
     "imagefactory.entry.http.request_id.RequestIdMiddleware",
     "imagefactory.entry.http.privacy.NoStoreMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -73,7 +74,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "imagefactory.kernel.database",
         "NAME": _database.get("dbname", "imagefactory"),
         "USER": _database.get("user", ""),
         "PASSWORD": _database.get("password", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import smtplib
 import ssl
@@ -35,8 +36,14 @@ class SmtpMailer:
 
     def send(self, message: EmailMessage) -> None:
         try:
-            with self._connect() as server:
-                refused = server.send_message(message)
+            server = self._connect()
+            try:
+                server.send_message(message)
+            finally:
+                # After the server took the mail, nothing that goes wrong may look as if it had not.
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    server.quit()
+                server.close()
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             raise _answered(code, text) from None
@@ -61,8 +68,6 @@ class SmtpMailer:
             ) from None
         except (smtplib.SMTPException, OSError) as error:
             raise MailUnavailable(_line(f"The mail server {self.host} does not answer: {error}")) from None
-        if refused:
-            raise _answered(*next(iter(refused.values())))
 
     def _connect(self) -> smtplib.SMTP:
         port, context = self.port or PORTS[self.security], self._context()

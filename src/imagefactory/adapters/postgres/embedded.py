@@ -283,8 +283,9 @@ def _roles() -> list[str]:
     statements = [f"create role {_name(role)} login" for role in ROLES]
     statements += [
         'alter role "system" bypassrls',
-        # The factory's tests make databases as the owner of tables.
+        # The factory's tests make databases as the owner of tables, and serve requests as `app` on its connection.
         'alter role "owner" createdb',
+        'grant "app" to "owner"',
         "alter role \"app\" set statement_timeout = '60s'",
         "alter role \"app\" set transaction_timeout = '10min'",
     ]

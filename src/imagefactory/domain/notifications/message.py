@@ -17,7 +17,8 @@ MAX_NAME = 200
 
 # C0 and C1 controls and the separators that mail programs and terminals take for the end of a line.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_ADDRESS = re.compile(r"[^\s@<>(),;:\"\\\x00-\x1f\x7f]+@[^\s@<>(),;:\"\\\x00-\x1f\x7f]+")
+# The part before the @ in ASCII: few servers take others, and a look-alike would be another person.
+_ADDRESS = re.compile(r"[^\s@<>(),;:\"\\\x00-\x1f\x7f-\U0010ffff]+@[^\s@<>(),;:\"\\\x00-\x1f\x7f]+")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -132,7 +132,9 @@ def mark_read(actor: Actor, tenants: Collection[uuid.UUID], ids: Sequence[uuid.U
     What is read already, or is not one's own, is left alone. Raises PermissionDenied for an actor that is no person's.
     """
     authorize(policies.may_use_own(actor))
-    moment = now()
+    # To the millisecond, which is what JSON of the API carries, so that the moment comes back as it was.
+    exact = now()
+    moment = exact.replace(microsecond=exact.microsecond // 1000 * 1000)
     with transaction.atomic():
         rows = own_notices(actor, tenants).filter(read_at=None)
         if ids is not None:

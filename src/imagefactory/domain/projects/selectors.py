@@ -139,6 +139,11 @@ def projects_by_id(actor: Actor, ids: set[uuid.UUID]) -> dict[uuid.UUID, Project
     return {p.id: view(p) for p in Project.objects.visible_to(actor).filter(id__in=ids)}
 
 
+def project_slug(project_id: uuid.UUID) -> str:
+    """Return the short name of a project, for the address of something in it that the actor was found to see."""
+    return Project.objects.values_list("slug", flat=True).get(id=project_id)
+
+
 def list_credentials(actor: Actor, project_id: uuid.UUID) -> list[CredentialView]:
     """Return a project's credentials by name, never their values."""
     get_project(actor, project_id)

@@ -39,7 +39,7 @@ def list_all(request: HttpRequest, state: s.Text = "") -> Any:
     return {"items": _out(a, list_access_requests(a, state=state[:20]))}
 
 
-@router.post("", response={201: t.AccessOut}, openapi_extra=needs("signed in"))
+@router.post("", response={201: t.AccessOut}, openapi_extra=needs("member"))
 def create(request: HttpRequest, body: t.AccessIn) -> Status[Any]:
     """Ask those who can grant it for a permission; once a day for each permission and project."""
     a = actor(request)

@@ -17,7 +17,7 @@ from imagefactory.domain.builds.services.cancel import cancel_build as cancel
 from imagefactory.domain.builds.services.dry_run import dry_run as check
 from imagefactory.domain.builds.services.submit import rerun_build, start_build, submit_build
 from imagefactory.domain.builds.states import Trigger
-from imagefactory.domain.projects.selectors import get_project
+from imagefactory.domain.projects.selectors import get_project, project_slug
 from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api.idempotency import key_of
 from imagefactory.entry.api.security import actor, needs
@@ -36,8 +36,8 @@ def as_json(data: object) -> HttpResponse:
 
 
 def _detail(a: Actor, build: selectors.BuildDetail) -> dict[str, Any]:
-    project = get_project(a, build.project_id)
-    url = f"{env.get().public_url}/t/{a.tenant_slug}/p/{project.slug}/builds/{build.number}"
+    # A key may see builds and no projects; its build still has an address.
+    url = f"{env.get().public_url}/t/{a.tenant_slug}/p/{project_slug(build.project_id)}/builds/{build.number}"
     return dataclasses.asdict(build) | {"waits": selectors.queue_place(a, build), "url": url}
 
 

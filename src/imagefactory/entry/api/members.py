@@ -61,7 +61,7 @@ def list_team(
     return {"items": _out(a, found), "next_cursor": after, "total": total}
 
 
-@router.post("/leave", response={204: None}, openapi_extra=needs("signed in"))
+@router.post("/leave", response={204: None}, openapi_extra=needs("member"))
 def leave(request: HttpRequest) -> Status[None]:
     """Leave this team oneself; the last owner cannot."""
     services.leave_team(actor(request))

@@ -36,7 +36,7 @@ from imagefactory.entry.api import roles as role_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address
 from imagefactory.entry.http.failures import database_away, envelope
-from imagefactory.kernel import env
+from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import (
     FactoryError,
@@ -171,6 +171,7 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
         return actor
     for tenant in identity.tenants_of(actor.user_id):
         candidate = identity.actor_for_user(actor.user_id, tenant.slug)
+        scope.enter(candidate.tenant)
         if builds.may_see(candidate, build_id):
             return candidate
     raise NotFound("build")
@@ -214,11 +215,14 @@ class _Within:
         self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
 
     def actors(self) -> Iterator[Actor]:
+        """Yield each with their tenant in scope."""
         if self._actor.tenant_id is not None:
+            scope.enter(self._actor.tenant)
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
                 self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
+            scope.enter(tenant_id)
             yield self._made[tenant_id]
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
@@ -250,6 +254,7 @@ def registry_token(request: HttpRequest) -> JsonResponse:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
         actor = identity.actor_for_token(password[:400], address=client_address(request))
+        scope.enter(actor.tenant)
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise

@@ -159,7 +159,8 @@ def status() -> None:
 @app.command()
 def doctor() -> None:
     """Say what keeps the factory from starting, for each tool what it is for, and the commands that mend it."""
-    from imagefactory.entry.up import checks, isolation, stop, supervision, tools
+    from imagefactory.entry.up import checks, isolation, second_wall, stop, supervision, tools
+    from imagefactory.kernel import pg
 
     site = _site()
     table = Table(box=None, pad_edge=False)
@@ -177,8 +178,11 @@ def doctor() -> None:
     for name, value in tools.kernel().items():
         _say(f"{name}: {value}")
     _say(f"runner helper: {isolation.told(isolation.choose(site.settings))}")
+    _say(f"e-mail: {checks.mail_told(site.settings)}")
     for sentence in checks.strange_settings():
         _warn(sentence)
+    if told := second_wall.missing(pg.url("web")):
+        _warn(told)
     try:
         ours = supervision.pid(site) is not None or bool(stop.orphans(site))
     except StartError:

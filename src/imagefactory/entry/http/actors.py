@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from imagefactory.domain.identity import selectors
 from imagefactory.domain.identity.services import note_activity
 from imagefactory.domain.identity.services.members import ACTIVE_EVERY
+from imagefactory.kernel import scope
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.errors import InvalidRequest, Unauthorized
 
@@ -37,12 +38,13 @@ def anonymous(request: HttpRequest) -> Actor:
 
 
 def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
-    """Return who is asking, in the tenant that the address, the header or the key names.
+    """Return who is asking, in the tenant that the address, the header or the key names, and put it in scope.
 
     Raises Unauthorized, TokenExpired, TenantNotFound.
     """
     found = getattr(request, "_actor", None)
     if isinstance(found, Actor) and (tenant is None or tenant == found.tenant_slug):
+        scope.enter(found.tenant)
         return found
     wanted = tenant or request.headers.get("X-Tenant-ID") or None
     if wanted and len(wanted) > 64:
@@ -61,6 +63,7 @@ def actor_of(request: HttpRequest, tenant: str | None = None) -> Actor:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
     if actor.tenant_id is not None and actor.key_id is None and not request.path.startswith("/internal/"):
         _note_activity(actor)
+    scope.enter(actor.tenant)
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor
 

@@ -7,26 +7,16 @@ from collections.abc import Iterable, Mapping
 
 from imagefactory.domain.identity.selectors.members import MemberView
 from imagefactory.domain.notifications.selectors import mail_configured
-from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import ProjectView, get_project, projects_by_id
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import ValidationFailed
 
 
 def project_ids(actor: Actor, names: Iterable[str]) -> list[uuid.UUID]:
-    """Return the ids of projects named by slug or id, within what the actor may see.
+    """Return the ids of projects named by slug or id.
 
-    Raises ValidationFailed naming every one that is not there.
+    Raises ProjectNotFound, also for one that the actor may not see.
     """
-    found, missing = [], []
-    for name in list(names)[:200]:
-        try:
-            found.append(get_project(actor, name[:64]).id)
-        except ProjectNotFound:
-            missing.append(f"There is no project {name[:64]}, or you may not see it.")
-    if missing:
-        raise ValidationFailed({"projects": missing})
-    return found
+    return [get_project(actor, name[:64]).id for name in list(names)[:200]]
 
 
 def projects_of(actor: Actor, members: Iterable[MemberView]) -> Mapping[uuid.UUID, ProjectView]:

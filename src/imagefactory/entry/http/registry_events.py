@@ -13,12 +13,12 @@ from django.views.decorators.csrf import csrf_exempt
 from imagefactory.adapters.registries.events import RegistryEvent, read_events, shared_secret
 from imagefactory.adapters.registries.reader import NotAnImage, RegistryAway, RegistryReader, Stored
 from imagefactory.adapters.registries.tokens import Access
-from imagefactory.domain.identity.selectors import person_by_email
+from imagefactory.domain.identity.selectors import person_by_email, tenant_with_slug
 from imagefactory.domain.images.services import Published, record_push, record_removal
 from imagefactory.domain.projects.selectors import ProjectView, project_at
 from imagefactory.entry.http.registry import issuer
 from imagefactory.kernel import actor as actors
-from imagefactory.kernel import env, ids
+from imagefactory.kernel import env, ids, scope
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.errors import NotFound, Unavailable
 from imagefactory.kernel.secrets import read_or_make
@@ -73,11 +73,18 @@ def _reader() -> RegistryReader:
 
 
 def _take(event: RegistryEvent, reader: RegistryReader) -> None:
-    tenant, _, rest = event.repository.partition("/")
-    project = project_at(tenant, rest.partition("/")[0])
+    slug, _, rest = event.repository.partition("/")
+    tenant_id = tenant_with_slug(slug)
     # The dispatcher records what it pushes itself, with the build that it came from.
-    if project is None or event.subject == "dispatcher":
+    if tenant_id is None or event.subject == "dispatcher":
         return
+    with scope.tenant(tenant_id):
+        project = project_at(slug, rest.partition("/")[0])
+        if project is not None:
+            _record(event, reader, project)
+
+
+def _record(event: RegistryEvent, reader: RegistryReader, project: ProjectView) -> None:
     try:
         if event.action == "push":
             _pushed(event, reader, project)

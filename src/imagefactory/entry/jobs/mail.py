@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
+
+from django.db import close_old_connections
 
 from imagefactory.adapters.mail.smtp import SmtpMailer
 from imagefactory.domain.notifications import sending
@@ -25,11 +29,23 @@ def mailer() -> SmtpMailer | None:
     )
 
 
+@contextlib.contextmanager
+def _fresh_connection() -> Iterator[None]:
+    """Let go of a database connection that is old or broken, as Django does around each request; a job has no request."""
+    close_old_connections()
+    try:
+        yield
+    finally:
+        close_old_connections()
+
+
 def send(mail_id: str) -> None:
     """Send one mail, right after what it tells of is committed."""
-    sending.send_mail(uuid.UUID(mail_id), mailer())
+    with _fresh_connection():
+        sending.send_mail(uuid.UUID(mail_id), mailer())
 
 
 def send_due() -> None:
     """Send what could not be sent before; run every minute."""
-    sending.send_due(mailer())
+    with _fresh_connection():
+        sending.send_due(mailer())

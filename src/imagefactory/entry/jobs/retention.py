@@ -1,14 +1,18 @@
-"""Rows that have served their time: delivered events, old counters, kept replies, ended sign-ins, finished jobs."""
+"""Rows that have served their time: delivered events, counters, kept replies, ended sign-ins, jobs, notices, mails."""
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 from django.db import connection
 
 from imagefactory.kernel.clock import now
+from imagefactory.kernel.ids import first_at
 
 KEEP = dt.timedelta(days=7)
+KEEP_NOTICES = dt.timedelta(days=90)
+KEEP_MAILS = dt.timedelta(days=30)
 BATCH = 5000
 # 20 builds a second state 288,000 events an hour, and this runs once an hour: so many can go in one run.
 _BATCHES = 200
@@ -28,6 +32,19 @@ _STATEMENTS = (
     "delete from procrastinate_jobs where id in (select j.id from procrastinate_jobs j where j.status = 'succeeded' "
     "and not exists (select 1 from procrastinate_events e where e.job_id = j.id and e.at >= %s) limit %s)",
 )
+# Each begins with the least id of what is kept (ids rise with the time of their making), and ends with the number of rows.
+_BY_ID = (
+    (
+        "delete from notifications_notice where id in "
+        "(select id from notifications_notice where id < %s order by id limit %s)",
+        KEEP_NOTICES,
+    ),
+    (
+        "delete from notifications_mail where id in (select id from notifications_mail where id < %s "
+        "and status not in ('queued', 'sending') order by id limit %s)",
+        KEEP_MAILS,
+    ),
+)
 
 
 def forget_old_rows() -> int:
@@ -35,9 +52,11 @@ def forget_old_rows() -> int:
 
     In small statements, each a transaction of its own outside one, and at most _BATCHES of each kind: a run is bounded.
     """
-    before, gone = now() - KEEP, 0
+    at, gone = now(), 0
+    work: list[tuple[str, dt.datetime | uuid.UUID]] = [(statement, at - KEEP) for statement in _STATEMENTS]
+    work += [(statement, first_at(at - age)) for statement, age in _BY_ID]
     with connection.cursor() as cursor:
-        for statement in _STATEMENTS:
+        for statement, before in work:
             for _ in range(_BATCHES):
                 cursor.execute(statement, [before, BATCH])
                 gone += cursor.rowcount

@@ -31,7 +31,7 @@ def all_problems(site: Site) -> list[str]:
 def problems(site: Site, *, port: bool = True) -> list[str]:
     """Return the reasons besides missing tools. Without `port` nobody looks whether it is free."""
     found = data_directory.problems(site)
-    for check in (_code, _isolation, _certificate, *([port_is_free] if port else [])):
+    for check in (_code, _isolation, _certificate, _mail, *([port_is_free] if port else [])):
         try:
             check(site)
         except StartError as error:
@@ -80,6 +80,32 @@ def _certificate(site: Site) -> None:
             raise StartError(
                 f"{env.PREFIX}{name} names {path}, which is no file that can be read. Give the PEM file's path."
             )
+
+
+def _mail(site: Site) -> None:
+    for name in ("mail_password_file", "mail_ca_file"):
+        path: Path | None = getattr(site.settings, name)
+        if path is not None and not path.is_file():
+            raise StartError(f"{env.PREFIX}{name.upper()} names {path}, which is no file that can be read.")
+        if path is not None and site.account is not None:
+            remedy = f"Put it where the user {sites.SERVICE_USER} may read it"
+            sites.check_reachable(path.parent, "this file", remedy)
+            found, user = path.stat(), site.account
+            mine = (found.st_uid == user.uid and found.st_mode & 0o400) or (
+                found.st_gid == user.gid and found.st_mode & 0o040
+            )
+            if not (mine or found.st_mode & 0o004):
+                raise StartError(f"The user {sites.SERVICE_USER} may not read {path}. {remedy}: chown it to that user.")
+
+
+def mail_told(settings: env.Settings) -> str:
+    """Return the line that `doctor` says of e-mail."""
+    if not settings.mail_host:
+        return (
+            "no mail server is configured, so no e-mail is sent and people are told in the pages only; set "
+            f"{env.PREFIX}MAIL_HOST to send it"
+        )
+    return f"sent through {settings.mail_host} ({settings.mail_security}) from {settings.mail_sender}"
 
 
 def _code(site: Site) -> None:

@@ -26,13 +26,14 @@ from imagefactory.entry.up import (
     isolation,
     processes,
     registry,
+    second_wall,
     stop,
     supervision,
 )
 from imagefactory.entry.up import site as sites
 from imagefactory.entry.up.errors import StartError
 from imagefactory.entry.up.site import Site
-from imagefactory.kernel import ids
+from imagefactory.kernel import ids, pg
 from imagefactory.kernel import secrets as secret_files
 
 # `step("Starting the database")` is a context that shows the text, then the time it took.
@@ -83,6 +84,8 @@ def up(site: Site, step: Step, warn: Callable[[str], None]) -> subprocess.Popen[
             with contextlib.suppress(StartError):
                 stop.down(site, lambda _text: None)
             raise
+        if told := second_wall.missing(pg.url("web")):
+            warn(told)
         return boss
 
 
@@ -188,8 +191,6 @@ def migrate(site: Site) -> None:
     # A lock that is not given within ten seconds is somebody's long transaction; waiting would stop everybody
     # else.
     environment["PGOPTIONS"] = "-c lock_timeout=10s"
-    if not site.settings.database_url:
-        environment["IMAGEFACTORY_DATABASE_URL"] = embedded.embedded_url(site.data, "owner")
     who: dict[str, Any] = {}
     if site.account is not None:
         who = {"user": site.account.uid, "group": site.account.gid, "extra_groups": []}

@@ -22,7 +22,7 @@ def _kept() -> list[str]:
     """Return the environment that the root side gets, as env(1) takes it. Settings that hold secrets stay
     here.
     """
-    secret = {"IMAGEFACTORY_SECRET_KEYS", "IMAGEFACTORY_DATABASE_URL"}
+    secret = {"IMAGEFACTORY_SECRET_KEYS", "IMAGEFACTORY_DATABASE_URL", "IMAGEFACTORY_MAIL_PASSWORD"}
     names = [name for name in os.environ if name.startswith("IMAGEFACTORY_") and name not in secret]
     return [f"{name}={os.environ[name]}" for name in (*names, "PATH", "PYTHONPATH") if name in os.environ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import TenantView
 from imagefactory.domain.notifications.selectors import COUNT_CAP, unread_count
 from imagefactory.entry.web import navigation
+from imagefactory.kernel import live
 from imagefactory.kernel.actor import Actor
 
 
@@ -40,8 +42,25 @@ class Frame:
     email: str
     initials: str
     new_build_url: str
-    user_topic: str
-    unread: int
+    actor: Actor
+
+    @property
+    def live_url(self) -> str:
+        """The stream of a page that listens to nothing but its person's own news."""
+        return f"/live?topics={self.user_topic}"
+
+    @property
+    def live_after(self) -> str:
+        """Where that stream begins. The template asks for it before it shows the badge, so that nothing is missed."""
+        return str(live.newest())
+
+    @property
+    def user_topic(self) -> str:
+        return f"user:{self.actor.person}"
+
+    @functools.cached_property
+    def unread(self) -> int:
+        return unread_count(self.actor, [t.id for t in self.tenants])
 
     @property
     def unread_words(self) -> str:
@@ -72,5 +91,4 @@ def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     initials = "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
     may_start = actor.may_anywhere(Permission.BUILD_START)
     start = f"/t/{actor.tenant_slug}/builds/new" if may_start else ""
-    unread = unread_count(actor, [t.id for t in tenants])
-    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start, f"user:{actor.person}", unread)
+    return Frame(tenant, tenants, nav, actor.name, actor.email, initials, start, actor)

@@ -61,7 +61,9 @@ def _list(request: HttpRequest, actor: Actor, made: list[services.Sent]) -> Http
 
 @require_http_methods(["GET"])
 def invitations(request: HttpRequest, tenant: str) -> HttpResponse:
-    return _list(request, actor_of(request, tenant), [])
+    actor = actor_of(request, tenant)
+    authorize(may_manage_somewhere(actor))
+    return _list(request, actor, [])
 
 
 @require_http_methods(["GET", "POST"])

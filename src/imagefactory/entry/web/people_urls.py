@@ -17,6 +17,8 @@ from imagefactory.entry.web.addresses import MEMBER, OPEN, Page, in_project, in_
 
 _T = "t/<slug:tenant>"
 MANAGE = in_some_project(Permission.TEAM_MANAGE)
+# In every project where the role, or the member, has to do with.
+MANAGE_ALL = in_project(Permission.TEAM_MANAGE)
 
 PAGES: Final = (
     Page("invite/<str:token>", join_views.open_invitation, "join", OPEN),
@@ -34,11 +36,11 @@ PAGES: Final = (
     Page(f"{_T}/people/requests/<uuid:request_id>", access_views.decide, "access-decide", MANAGE),
     Page(f"{_T}/people/leave", people_views.leave, "leave", MEMBER),
     Page(f"{_T}/people/<uuid:user_id>", people_views.member, "member", MEMBER, MANAGE),
-    Page(f"{_T}/people/<uuid:user_id>/remove", people_views.remove, "member-remove", MANAGE),
+    Page(f"{_T}/people/<uuid:user_id>/remove", people_views.remove, "member-remove", MANAGE_ALL),
     Page(f"{_T}/settings/roles", role_views.roles, "roles", MEMBER),
     Page(f"{_T}/settings/roles/new", role_views.new_role, "role-new", MANAGE),
-    Page(f"{_T}/settings/roles/<uuid:role_id>", role_views.role, "role", MEMBER, MANAGE),
-    Page(f"{_T}/settings/roles/<uuid:role_id>/delete", role_views.delete_role, "role-delete", MANAGE),
+    Page(f"{_T}/settings/roles/<uuid:role_id>", role_views.role, "role", MEMBER, MANAGE_ALL),
+    Page(f"{_T}/settings/roles/<uuid:role_id>/delete", role_views.delete_role, "role-delete", MANAGE_ALL),
     Page(
         f"{_T}/p/<slug:project>/settings/people", project_people_views.project_people, "settings-people",
         in_project(Permission.PROJECT_VIEW), in_project(Permission.TEAM_MANAGE),

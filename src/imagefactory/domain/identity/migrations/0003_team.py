@@ -9,6 +9,8 @@ import imagefactory.kernel.ids
 from django.conf import settings
 from django.db import migrations, models
 
+from imagefactory.kernel.wall import TenantWall
+
 
 class Migration(migrations.Migration):
 
@@ -151,4 +153,5 @@ class Migration(migrations.Migration):
             model_name='invitation',
             constraint=models.UniqueConstraint(models.F('tenant'), django.db.models.functions.text.Lower('email'), condition=models.Q(('state', imagefactory.domain.identity.states.InvitationState['PENDING'])), name='identity_invited_once'),
         ),
+        TenantWall("identity_accessrequest"),
     ]

@@ -16,4 +16,5 @@ from imagefactory.domain.identity.selectors.people import user_with_email as use
 from imagefactory.domain.identity.selectors.tenants import TenantView as TenantView
 from imagefactory.domain.identity.selectors.tenants import last_tenant_slug as last_tenant_slug
 from imagefactory.domain.identity.selectors.tenants import tenant_slug as tenant_slug
+from imagefactory.domain.identity.selectors.tenants import tenant_with_slug as tenant_with_slug
 from imagefactory.domain.identity.selectors.tenants import tenants_of as tenants_of

@@ -57,5 +57,10 @@ def last_tenant_slug(user_id: uuid.UUID) -> str | None:
     return Tenant.objects.filter(id=last).values_list("slug", flat=True).first()
 
 
+def tenant_with_slug(slug: str) -> uuid.UUID | None:
+    """Return the id of the tenant with this short name, for what comes from the registry and not from a person."""
+    return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
+
+
 def tenant_slug(tenant_id: uuid.UUID) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)

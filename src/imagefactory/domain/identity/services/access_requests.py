@@ -12,7 +12,6 @@ from imagefactory.domain.identity.models import AccessRequest
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may_act_as_person
 from imagefactory.domain.identity.policies.members import in_active_team
-from imagefactory.domain.identity.policies.roles import may_manage_somewhere
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.domain.identity.selectors.access_requests import AccessRequestView, decidable, open_request
 from imagefactory.domain.identity.selectors.members import roles_held, smallest_role_with
@@ -93,9 +92,8 @@ def grant_access(actor: Actor, request_id: uuid.UUID, *, role: str = "", project
     """Grant a request and return the name of the role that the person has now.
 
     Without `role`, the smallest built-in role that adds the permission. `project_id` says where, for a request that named
-    no project. Raises AccessRequestNotFound, AlreadyDecided, PermissionDenied, ValidationFailed.
+    no project. Raises AccessRequestNotFound also for one that is not the actor's to decide; AlreadyDecided, PermissionDenied, ValidationFailed.
     """
-    authorize(may_manage_somewhere(actor))
     with transaction.atomic():
         fresh = lock_for(actor)
         row = _open(fresh, request_id)
@@ -120,7 +118,6 @@ def grant_access(actor: Actor, request_id: uuid.UUID, *, role: str = "", project
 
 def decline_access(actor: Actor, request_id: uuid.UUID, *, reason: str = "") -> None:
     """Decline a request. Raises AccessRequestNotFound, AlreadyDecided, PermissionDenied, ValidationFailed."""
-    authorize(may_manage_somewhere(actor))
     if len(reason) > MAX_TEXT:
         raise ValidationFailed({"reason": [f"The reason is longer than {MAX_TEXT} characters."]})
     with transaction.atomic():

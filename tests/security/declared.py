@@ -1,0 +1,102 @@
+"""Every API route and page with the need that the code's own tables declare for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from django.urls import get_resolver
+
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.entry.api.site import api
+from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Need, Page, in_project, in_tenant
+from imagefactory.entry.web.urls import PAGES
+from tests.security.samples import BODIES
+
+# A person's own matters, which no key of theirs may change, whatever its scopes (identity's `may_act_as_person`).
+NOT_FOR_KEYS = {
+    ("POST", "/api-keys"),
+    ("DELETE", "/api-keys/{key_id}"),
+    ("PATCH", "/notifications/settings"),
+}
+# What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
+# invitation is for one person. The tables by hand say what each role gets.
+BY_HAND = {
+    ("POST", "/members/leave"),
+    ("POST", "/access-requests"),
+    ("POST", "/invitations/accept"),
+    "leave",
+    "access-ask",
+}
+# What one must be allowed to see before a need is asked about: the permission that each name in an address hides behind.
+SEEN_BY = {
+    "project": {Permission.PROJECT_VIEW},
+    "number": {Permission.PROJECT_VIEW, Permission.BUILD_VIEW},
+    "build_id": {Permission.BUILD_VIEW},
+    "invitation_id": {Permission.TEAM_MANAGE},
+    "request_id": {Permission.TEAM_MANAGE},
+}
+IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    need: Need
+    takes_body: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.method, self.path
+
+    @property
+    def sees(self) -> set[Permission]:
+        names = re.findall(r"{(\w+)}", f"{self.path} {BODIES.get(self.key, '')}")
+        return _seen(names, image=self.path.startswith("/images/"))
+
+
+def _seen(names: list[str], *, image: bool) -> set[Permission]:
+    found = set().union(*(SEEN_BY.get(name, set()) for name in names))
+    return found | IMAGE_SEEN_BY if image else found
+
+
+def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
+    """Return what the word of an API route means: a list is open to every member, who finds in it what they may see."""
+    if declared in {"none", "signed in"}:
+        return OPEN if declared == "none" else SIGNED_IN
+    if declared == "member":
+        return MEMBER
+    permission = Permission(declared)
+    if of_project:
+        return in_project(permission)
+    return MEMBER if method == "GET" else in_tenant(permission)
+
+
+def routes() -> list[Route]:
+    """Return every operation of the OpenAPI document; one without a declaration raises KeyError."""
+    found = []
+    for path, operations in api.get_openapi_schema()["paths"].items():
+        short = path.removeprefix("/api/v1")
+        for method, operation in operations.items():
+            key = method.upper(), short
+            of_project = "{" in short or "{project}" in str(BODIES.get(key, ""))
+            need = _need(key[0], short, operation["x-permission"], of_project=of_project)
+            found.append(Route(*key, need, "requestBody" in operation))
+    return found
+
+
+def pages() -> list[Page]:
+    """Return every page; the addresses that Django knows and the table that declares their needs are the same."""
+    known: set[Any] = {p.name for p in get_resolver("imagefactory.entry.web.urls").url_patterns if hasattr(p, "name")}
+    assert known == {page.name for page in PAGES}
+    return list(PAGES)
+
+
+def page_sees(page: Page) -> set[Permission]:
+    """Return what one must be allowed to see before the page's need is asked about."""
+    names = re.findall(r"<(?:\w+:)?(\w+)>", page.route)
+    return _seen(names, image="/images/<" in page.route)

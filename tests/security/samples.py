@@ -1,0 +1,138 @@
+"""What each route and page is asked with. A declared route or page that cannot be filled from here fails the tests.
+
+A value may be a function of the place and the actor; `{name}` in text is filled with the names of the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from imagefactory.domain.identity import services as people
+from imagefactory.domain.identity.models import User
+from imagefactory.kernel.actor import Actor
+from tests.conftest import INLINE, PASSWORD
+from tests.security.everything import Everything
+
+Sample = Any
+Made = Callable[[Everything, Actor], Any]
+
+NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
+
+
+def _login(place: Everything, actor: Actor) -> Any:
+    return {"email": User.objects.get(id=place.world.users["member"]).email, "password": PASSWORD}
+
+
+def _refresh(place: Everything, actor: Actor) -> Any:
+    return {"refresh_token": people.open_session(actor, place.world.users["owner"]).refresh}
+
+
+def _invite(place: Everything, actor: Actor) -> Any:
+    """Return an invitation to a project whose team this actor manages, if there is one."""
+    other = "other-one" if actor.may("team:manage", place.other_project) else place.world.project.slug
+    return {"addresses": "p@example.org", "role": "viewer", "projects": other, "days": "3"}
+
+
+# Every API route that takes a body.
+BODIES: dict[tuple[str, str], Sample | Made] = {
+    ("POST", "/auth/signup"): NEW,
+    ("POST", "/auth/login"): _login,
+    ("POST", "/auth/refresh"): _refresh,
+    ("POST", "/api-keys"): {"name": "another"},
+    ("POST", "/notifications/read"): {"all": True},
+    ("POST", "/notifications/unread"): {"ids": ["{notice_id}"]},
+    ("PATCH", "/notifications/settings"): {"email": {"builds": False}},
+    ("POST", "/projects"): {"name": "Third"},
+    ("PATCH", "/projects/{project}"): {"name": "Renamed"},
+    ("PUT", "/projects/{project}/source"): {"kind": "inline", "dockerfile_text": "FROM scratch"},
+    ("DELETE", "/projects/{project}"): {"confirm": "{project}"},
+    ("POST", "/projects/{project}/credentials"): {"name": "TOKEN", "kind": "build_secret", "secret": "long enough"},
+    ("POST", "/projects/{project}/uploads"): "upload",
+    ("PUT", "/projects/{project}/members/{user_id}"): {"role": "viewer"},
+    ("PUT", "/members/{user_id}/roles"): {"projects": {"{project}": "viewer"}},
+    ("POST", "/invitations"): {"emails": ["p@example.org"], "role": "viewer", "projects": ["{project}"]},
+    ("POST", "/invitations/look"): {"token": "{token}"},
+    ("POST", "/invitations/accept"): {"token": "{token}"},
+    ("POST", "/invitations/join"): {"token": "{token}", "name": "Nora", "password": "quite long enough 7"},
+    ("POST", "/invitations/ask-again"): {"token": "{ended_token}"},
+    ("POST", "/roles"): {"name": "Wide", "scope": "tenant", "permissions": ["build:view"]},
+    ("PATCH", "/roles/{role_id}"): {"name": "Renamed"},
+    ("POST", "/access-requests"): {"permission": "build:cancel", "project": "{project}"},
+    ("POST", "/access-requests/{request_id}/grant"): {},
+    ("POST", "/access-requests/{request_id}/decline"): {},
+    ("POST", "/builds"): {"project": "{project}", "manifest": INLINE},
+    ("POST", "/builds/dry-run"): {"project": "{project}", "manifest": INLINE},
+    ("POST", "/builds/{build_id}/retry"): {"changes": {}},
+}
+# What a route must be asked beside its address.
+QUERIES: dict[tuple[str, str], str] = {
+    ("GET", "/builds/{build_id}/logs/search"): "q=a",
+    ("DELETE", "/roles/{role_id}"): "replacement=viewer",
+}
+PAGE_QUERIES: dict[str, str] = {"build-log-search": "q=log"}
+# Every page that takes a form: what is sent to its own address.
+FORMS: dict[str, dict[str, Any] | Made] = {
+    "login": _login,
+    "signup": NEW,
+    "logout": {},
+    "appearance": {"theme": "dark"},
+    "tenant-new": {"name": "One more"},
+    "me": {"name": "New Name", "time_zone": "UTC"},
+    "me-password": {"old_password": PASSWORD, "new_password": "quite another one 7"},
+    "me-keys": {"name": "laptop", "days": "30"},
+    "me-key-revoke": {},
+    "me-notifications": {"email": "builds"},
+    "notifications-read": {"all": "1"},
+    "notifications-unread": {"ids": "{notice_id}"},
+    "join": {"sign-in": "1"},
+    "member": {},
+    "member-remove": {},
+    "leave": {},
+    "invite": _invite,
+    "invitation-cancel": {},
+    "invitation-resend": {},
+    "access-ask": {"permission": "build:cancel", "project": "{project}"},
+    "access-decide": {"decline": "1"},
+    "role-new": {"name": "Helper", "scope": "project", "permissions": "build:view"},
+    "role": {"name": "Renamed", "permissions": ["build:view", "project:view"]},
+    "role-delete": {"replacement": "viewer"},
+    "settings-people": {"person": "{user_id}", "role": "viewer"},
+    "project-new": {"name": "Another"},
+    "settings": {"name": "Checkout", "description": ""},
+    "settings-source": {"kind": "inline", "dockerfile_text": "FROM scratch"},
+    "settings-credentials": {"name": "n2", "kind": "build_secret", "secret": "long enough"},
+    "credential-delete": {},
+    "settings-danger": {"archive": "1"},
+    "build-new": {"source": "inline", "dockerfile_text": "FROM scratch\n", "tags": "latest", "start": "1"},
+    "build-cancel": {},
+    "build-rerun": {},
+}
+# Which build an address names, where the running one will not do; other arguments by name.
+BUILD_OF = {
+    ("POST", "/builds/{build_id}/start"): "draft",
+    ("POST", "/builds/{build_id}/retry"): "draft",
+    "build-rerun": "ended",
+}
+ARGUMENTS: dict[str, dict[str, str]] = {"help-topic": {"name": "roles"}}
+
+
+def names_for(place: Everything, key: Any, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the value of every name that an address, body or form may hold."""
+    names = place.names | own
+    if key in BUILD_OF:
+        build = place.builds[BUILD_OF[key]]
+        names |= {"build_id": str(build.id), "number": build.number}
+    return names | (ARGUMENTS.get(key, {}) if isinstance(key, str) else {})
+
+
+def filled(value: Any, names: dict[str, Any]) -> Any:
+    """Put names into every `{...}` of a text, list or mapping."""
+    if isinstance(value, dict):
+        return {filled(k, names): filled(v, names) for k, v in value.items()}
+    if isinstance(value, list):
+        return [filled(v, names) for v in value]
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda m: str(names.get(m[1], m[0])), value)
+    return value

@@ -1,0 +1,151 @@
+"""Every API route and page of the code's own tables x every kind of caller; the answer follows from the permission table.
+
+The tables by hand (routes.py, tests/pages/test_pages.py) say the same independently. Here a new route or page is covered the
+moment it is declared, or fails for want of a sample (samples.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from imagefactory.domain.identity.permissions import Permission
+from imagefactory.entry.web.addresses import Need, Page, Place
+from tests.security.callers import CALLERS, Asker, Caller, leave_other_tenants
+from tests.security.declared import BY_HAND, NOT_FOR_KEYS, Route, page_sees, pages, routes
+from tests.security.everything import Everything, make_everything
+from tests.security.samples import BODIES, FORMS, PAGE_QUERIES, QUERIES, filled, names_for
+
+OWNER, ADMINISTRATOR = CALLERS[0], next(c for c in CALLERS if c.name == "system administrator")
+OK, WHO, HIDDEN, FORBIDDEN = "accepted", "not signed in", "not found", "forbidden"
+ROUTES = routes()
+
+
+@pytest.fixture
+def place(db: None) -> Everything:
+    made = make_everything()
+    leave_other_tenants(made.world)
+    return made
+
+
+def expected(caller: Caller, need: Need, sees: set[Permission]) -> str:
+    """Return the answer that the permission table gives."""
+    if need.place is Place.NOWHERE:
+        return OK
+    if not caller.signed_in:
+        return WHO
+    if need.place is Place.PERSON:
+        return OK
+    if need.place is Place.INSTALLATION:
+        return OK if caller.system_roles & need.system_roles else FORBIDDEN
+    if not caller.inside or not all(caller.holds(p) for p in sees):
+        return HIDDEN
+    if need.permission is None:
+        return OK
+    if need.place is Place.TENANT:
+        return OK if need.permission in caller.everywhere else FORBIDDEN
+    if need.place is Place.SOME_PROJECT:
+        return OK if caller.holds_somewhere(need.permission) else FORBIDDEN
+    return OK if caller.holds(need.permission) else FORBIDDEN
+
+
+def kind_of(answer: Any) -> str:
+    status = answer.status_code
+    if status == 401 or (status == 302 and answer["Location"].startswith("/login")):
+        return WHO
+    kinds = {403: FORBIDDEN, 404: HIDDEN}
+    return kinds.get(status, OK if status < 400 else f"status {status}")
+
+
+def _ask(asker: Asker, route: Route) -> Any:
+    own = asker.place.own(asker.actor())
+    names = names_for(asker.place, route.key, own)
+    body = BODIES.get(route.key)
+    if callable(body):
+        body = body(asker.place, asker.actor())
+    path = filled(route.path, names) + (f"?{QUERIES[route.key]}" if route.key in QUERIES else "")
+    # Who is asked about their own matters needs no team; about a team's, it is named.
+    tenant = {} if route.need.place in {Place.NOWHERE, Place.PERSON} else {"X-Tenant-ID": asker.place.names["tenant"]}
+    return asker.call(route.method, path, filled(body, names), tenant)
+
+
+def _open(asker: Asker, page: Page, *, send: bool) -> Any:
+    own = asker.place.own(asker.actor())
+    names = names_for(asker.place, page.name, own)
+    wanted = re.findall(r"<(?:\w+:)?(\w+)>", page.route)
+    url = reverse(page.name, kwargs={name: names[name] for name in wanted})
+    url += f"?{PAGE_QUERIES[page.name]}" if page.name in PAGE_QUERIES else ""
+    if not send:
+        return asker.open(url)
+    form = FORMS.get(page.name, {})
+    return asker.open(url, filled(form(asker.place, asker.actor()) if callable(form) else form, names))
+
+
+def _accepted_by(need: Need) -> Caller:
+    return ADMINISTRATOR if need.place is Place.INSTALLATION else OWNER
+
+
+def test_every_route_and_page_can_be_asked() -> None:
+    """Nothing is left out of the tests below for want of a sample."""
+    assert {r.key for r in ROUTES if r.takes_body} == set(BODIES)
+    assert set(FORMS) <= {page.name for page in pages()}
+
+
+def test_each_is_accepted_from_somebody_so_that_no_refusal_passes_for_nothing(place: Everything) -> None:
+    wrong, askers = [], {c.name: Asker(c, place) for c in (OWNER, ADMINISTRATOR)}
+    for route in ROUTES:
+        if route.key in BY_HAND:
+            continue
+        answer = _ask(askers[_accepted_by(route.need).name], route)
+        if answer.status_code >= 300:
+            wrong.append((route.key, answer.status_code, answer.body[:300]))
+    for page in pages():
+        asker = askers[_accepted_by(page.needs).name]
+        read, sent = _open(asker, page, send=False), _open(asker, page, send=page.name not in BY_HAND)
+        if kind_of(read) != OK and read.status_code != 405 and page.name != "home":
+            wrong.append((page.name, read.status_code, read.body[:300]))
+        # A form that takes what it was sent leads on, or shows what it made; one page that takes none says so.
+        if (sent.status_code == 405) != (page.name not in FORMS) or (
+            page.name in FORMS and sent.status_code not in {200, 302}
+        ):
+            wrong.append((page.name, "form", sent.status_code, re.sub(rb"\s+", b" ", sent.body)[-1500:]))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda c: c.name)
+def test_every_api_route_answers_as_the_permission_table_says(place: Everything, caller: Caller) -> None:
+    asker, wrong = Asker(caller, place), []
+    for route in ROUTES:
+        if route.key in BY_HAND:
+            continue
+        wanted = expected(caller, route.need, route.sees)
+        if wanted == OK and caller.by_key and caller.signed_in and route.key in NOT_FOR_KEYS:
+            wanted = FORBIDDEN
+        answer = _ask(asker, route)
+        if kind_of(answer) != wanted:
+            wrong.append((*route.key, f"wanted: {wanted}", answer.status_code, answer.body[:200]))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda c: c.name)
+def test_every_page_answers_as_the_permission_table_says(place: Everything, caller: Caller) -> None:
+    asker, wrong = Asker(caller, place), []
+    for page in pages():
+        if caller.by_key and page.needs.place in {Place.NOWHERE, Place.PERSON}:
+            continue  # a browser's own matters; keys have no browser
+        for send in (False, True):
+            if send and (page.name not in FORMS or page.name in BY_HAND):
+                continue
+            need = page.changes if send and page.changes else page.needs
+            answer = _open(asker, page, send=send)
+            if answer.status_code == 405:
+                continue  # held by the test above: it takes either reading or sending
+            got, wanted = kind_of(answer), expected(caller, need, page_sees(page))
+            if need.place is Place.NOWHERE and answer.status_code == 302:
+                continue  # home and sign-out lead to the sign-in
+            if got != wanted:
+                wrong.append((page.name, "form" if send else "page", f"wanted: {wanted}", answer.status_code))
+    assert wrong == []
