@@ -40,34 +40,8 @@ ROLES = ("owner", "admin", "member", "viewer", "member of the team without a rol
 # Names that are one for the whole installation: who takes one learns that it is taken.
 TOLD = {("/auth/signup", "tenant_slug"), ("/auth/signup", "email"), ("tenant-new", "slug"), ("signup", "tenant_slug"), ("signup", "email")}  # fmt: skip
 # What pages read of an address besides the names in its path, and of forms besides what the samples send.
-PAGE_NAMES = (
-    "after",
-    "at",
-    "attempt",
-    "before",
-    "case",
-    "from",
-    "next",
-    "q",
-    "regex",
-    "stage",
-    "tenant",
-    "limit",
-    "project",
-    "status",
-)
-FORM_NAMES = (
-    "credential",
-    "credential_id",
-    "upload",
-    "upload_id",
-    "project",
-    "tenant",
-    "next",
-    "ids",
-    "scopes",
-    "key_id",
-)
+PAGE_NAMES = ("after", "at", "attempt", "before", "case", "from", "next", "q", "regex", "stage", "tenant", "limit", "project", "status")
+FORM_NAMES = ("credential", "credential_id", "upload", "upload_id", "project", "tenant", "next", "ids", "scopes", "key_id")
 EVERY, FEW = 10_000, 2
 
 
@@ -191,9 +165,7 @@ def _api_questions(room: Room) -> Iterator[Question]:
         operation = document["paths"][f"/api/v1{route.path}"][route.method.lower()]
         kinds = {p["name"]: p["schema"] for p in operation.get("parameters", [])}
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        schema = document["components"]["schemas"].get(
-            content.get("schema", {}).get("$ref", "/").rpartition("/")[2], {}
-        )
+        schema = document["components"]["schemas"].get(content.get("schema", {}).get("$ref", "/").rpartition("/")[2], {})
         for question in (
             *_api_path_questions(room, route, kinds),
             *_api_other_questions(room, route, operation),
@@ -266,9 +238,7 @@ def _machine_questions(room: Room) -> Iterator[Question]:
             )
         for kind in ("build", "project", "tenant", "user"):
             yield Question(
-                f"live topic {kind}",
-                lambda v, k=kind, b=bearer: grant(f"/live?topics={k}:{v}", bearer=b),
-                room.planted.uuids,
+                f"live topic {kind}", lambda v, k=kind, b=bearer: grant(f"/live?topics={k}:{v}", bearer=b), room.planted.uuids
             )
 
     def token(value: str) -> Any:
@@ -300,9 +270,7 @@ def _look(question: Question, value: str) -> tuple[Any, int]:
 
 
 def _headers(answer: Any) -> bytes:
-    return "\n".join(
-        f"{k}: {v}" for k, v in answer.headers.items() if k not in {"Content-Length", "X-Request-ID"}
-    ).encode()
+    return "\n".join(f"{k}: {v}" for k, v in answer.headers.items() if k not in {"Content-Length", "X-Request-ID"}).encode()
 
 
 def _wrong(room: Room, question: Question, value: str) -> str:
@@ -352,9 +320,7 @@ def test_nothing_tells_anothers_from_what_never_was(db: None, lowered: None, rol
     wrong = []
     for question in DOORS[door](room):
         writes = door == "api" and not question.where.startswith("GET")
-        room.asker.inspect = (
-            unchanged if writes or " field " in question.where or "form at" in question.where else lambda a: None
-        )
+        room.asker.inspect = unchanged if writes or " field " in question.where or "form at" in question.where else lambda a: None
         for value in question.values:
             asked += 1
             if how := _wrong(room, question, value):
@@ -369,14 +335,7 @@ def test_the_marks_are_there_to_be_found(db: None, lowered: None) -> None:
     planted = make_planted()
     owner, seen = Asker(CALLERS[0], planted.place), b""
     names = planted.place.names
-    for path in (
-        "/projects",
-        "/builds",
-        "/images",
-        "/auth/me",
-        f"/builds/{names['build_id']}",
-        f"/projects/{names['project']}/credentials",
-    ):
+    for path in ("/projects", "/builds", "/images", "/auth/me", f"/builds/{names['build_id']}", f"/projects/{names['project']}/credentials"):
         seen += owner.call("GET", path).body
     assert all(tell.encode() in seen for tell in planted.tells[:2])
     grant = owner.browser.get(f"/internal/stream-grant?path=/live%3Ftopics%3Dbuild:{names['build_id']}").json()
