@@ -48,7 +48,7 @@ def factory(box: tuple[Letterbox, int]) -> Iterator[Factory]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(factory: Factory) -> Iterator[Browser]:  # after the mail server: Playwright keeps this thread in a loop
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield made
@@ -91,47 +91,36 @@ def letter(box: Letterbox, to: str) -> str:
     raise AssertionError(f"no letter to {to}")
 
 
-def test_invited_joined_built_refused_removed_and_out(
-    browser: Browser, factory: Factory, box: tuple[Letterbox, int], tmp_path: Path
-) -> None:
-    url = f"http://localhost:{factory.port}"
-    owner, member = person(browser), person(browser)
-    found_team(owner, url, archive(tmp_path, SLOW))
-
+def send_invitation(owner: Page, email: str) -> None:
     owner.get_by_role("navigation", name="Team").get_by_role("link", name="People").click()
     owner.get_by_role("link", name="Invite people").click()
-    owner.get_by_label("E-mail addresses").fill("Nora@example.org")
+    owner.get_by_label("E-mail addresses").fill(email)
     owner.get_by_role("radio", name=re.compile("^Member")).check()
     owner.get_by_label("Message").fill("Welcome to the release crew")
     owner.get_by_role("button", name="Send invitations").click()
-    expect(owner.get_by_role("table")).to_contain_text("Nora@example.org")
+    expect(owner.get_by_role("table")).to_contain_text(email)
     assert "/invite/" not in owner.content()  # with mail, the link is for the letterbox alone
 
-    text = letter(box[0], "Nora@example.org")
-    assert "Welcome to the release crew" in text
-    link = re.search(rf"{url}/invite/\S+", text)
-    assert link is not None
-    member.goto(link[0])
+
+def join(member: Page, link: str, email: str) -> None:
+    member.goto(link)
     expect(member.get_by_role("heading", name="Join Acme")).to_be_visible()
-    expect(member.get_by_text("Mira Lund invites Nora@example.org")).to_be_visible()
+    expect(member.get_by_text(f"Mira Lund invites {email}")).to_be_visible()
     member.get_by_label("Your name").fill("Nora Berg")
     member.get_by_label("Password").fill("silver-spoon-8")
     member.get_by_role("button", name="Create account and join").click()
     expect(member.get_by_text("Welcome to Acme.")).to_be_visible()
-    assert "accepted your invitation" in letter(box[0], "mira@example.com")
 
-    other = person(browser)
-    other.goto(link[0])
-    expect(other.get_by_text("works only once")).to_be_visible()
-    other.context.close()
 
+def make_key(member: Page, url: str) -> str:
     member.goto(f"{url}/me/keys?tenant=acme")
     member.get_by_label("Name").fill("laptop")
     member.get_by_role("button", name="Create key").click()
-    key = member.get_by_text(re.compile(r"^ifk_\w+")).first.text_content() or ""
-    asks = {"headers": {"Authorization": f"Bearer {key}"}}
-    assert httpx.get(f"{url}/api/v1/builds", **asks).status_code == 200  # type: ignore[arg-type]
+    return member.get_by_text(re.compile(r"^ifk_\w+")).first.text_content() or ""
 
+
+def build_and_be_refused_to_cancel(member: Page, url: str) -> str:
+    """Start a build, see it run, and see why it may not be cancelled; return its address."""
     member.goto(f"{url}/t/acme/p/hello/builds/new")
     member.get_by_role("button", name="Start build").click()
     expect(member.locator(".stages")).to_contain_text(re.compile("Build.*Running"), timeout=SECONDS)
@@ -144,7 +133,10 @@ def test_invited_joined_built_refused_removed_and_out(
     expect(member.get_by_role("link", name="Mira Lund")).to_be_visible()
     member.goto(build)
     expect(member.locator(".facts")).to_contain_text("Running")
+    return build
 
+
+def remove(owner: Page, url: str) -> None:
     owner.goto(f"{url}/t/acme/people")
     owner.get_by_role("link", name="Nora Berg").click()
     owner.get_by_role("link", name="Remove Nora Berg…").click()
@@ -155,17 +147,40 @@ def test_invited_joined_built_refused_removed_and_out(
     dialog.get_by_role("button", name="Remove Nora Berg").click()
     expect(owner.get_by_text("Nora Berg is removed")).to_be_visible()
 
-    assert httpx.get(f"{url}/api/v1/builds", **asks).status_code == 401  # type: ignore[arg-type]
-    # Nothing is reloaded: the open page's streams say that they are over.
+
+def test_invited_joined_built_refused_removed_and_out(
+    browser: Browser, factory: Factory, box: tuple[Letterbox, int], tmp_path: Path
+) -> None:
+    url, email = f"http://localhost:{factory.port}", "Nora@example.org"
+    owner, member, other = person(browser), person(browser), person(browser)
+    found_team(owner, url, archive(tmp_path, SLOW))
+    send_invitation(owner, email)
+
+    text = letter(box[0], email)
+    assert "Welcome to the release crew" in text
+    link = re.search(rf"{url}/invite/\S+", text)
+    assert link is not None
+    join(member, link[0], email)
+    assert "accepted your invitation" in letter(box[0], "mira@example.com")
+    other.goto(link[0])
+    expect(other.get_by_text("works only once")).to_be_visible()
+
+    headers = {"Authorization": f"Bearer {make_key(member, url)}"}
+    assert httpx.get(f"{url}/api/v1/builds", headers=headers).status_code == 200
+    build = build_and_be_refused_to_cancel(member, url)
+
+    remove(owner, url)
+    assert httpx.get(f"{url}/api/v1/builds", headers=headers).status_code == 401
+    # Nothing is reloaded: the open page's stream says that it is over.
     expect(member.locator("#live-state")).to_contain_text("You may not see this any more", timeout=SECONDS)
     member.reload()
     expect(member.get_by_text("Error 404")).to_be_visible()
-    assert "The project is over" in letter(box[0], "Nora@example.org")
+    assert "The project is over" in letter(box[0], email)
 
     # The build was the team's: it went on, and the owner may stop it.
     owner.goto(build)
     expect(owner.locator(".facts")).to_contain_text("Running")
     owner.get_by_role("button", name="Cancel build").click()
     expect(owner.locator(".facts")).to_contain_text("Cancelled", timeout=SECONDS)
-    for page in (owner, member):
+    for page in (owner, member, other):
         page.context.close()

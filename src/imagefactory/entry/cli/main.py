@@ -34,6 +34,10 @@ _API_COMMANDS = (
     ("builds", "build"),
     ("images", "image"),
     ("keys", "key"),
+    ("members", "members"),
+    ("invitations", "invitations"),
+    ("roles", "roles"),
+    ("access", "access"),
     ("demo", ""),
 )
 

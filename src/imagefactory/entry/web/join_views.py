@@ -34,7 +34,8 @@ def open_invitation(request: HttpRequest, token: str) -> HttpResponse:
         answer = _open(request, token)
     except FactoryError as error:
         answer = _refused(request, token, error)
-    answer["Referrer-Policy"] = "no-referrer"
+    # The origin and never the path, anywhere. Without the origin too, no form of this page would pass the forgery check.
+    answer["Referrer-Policy"] = "strict-origin"
     answer["Cache-Control"] = "no-store"
     # Django would log the address of an answer that refuses, and the address is the secret.
     answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001

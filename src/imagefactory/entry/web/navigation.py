@@ -34,11 +34,11 @@ _ENTRIES: Final = (
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
     Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
-    Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
-    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
     Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run"),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
+    Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
+    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
 )
 
 
