@@ -26,6 +26,7 @@ BY_HAND = {
     ("POST", "/members/leave"),
     ("POST", "/access-requests"),
     ("POST", "/invitations/accept"),
+    ("POST", "/invitations/join"),
     "leave",
     "access-ask",
 }
