@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from imagefactory.domain.identity import services
@@ -51,7 +52,7 @@ def test_a_newcomer_joins_through_the_link_and_is_signed_in(world: World) -> Non
 
 def test_the_link_goes_to_no_other_site_no_cache_and_no_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     sent = invite(world)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.INFO):  # below stands every statement to the database, with the tests' own asking
         for browser, method in ((Client(), "get"), (Client(), "post"), (as_(world, "viewer"), "post")):
             answer = getattr(browser, method)(sent.path)
             assert answer["Referrer-Policy"] == "strict-origin"
@@ -79,7 +80,11 @@ def test_someone_with_an_account_signs_in_first_and_comes_back(world: World) -> 
     sent, browser = invite(world, email), Client()
     assert f"Sign in as {email}" in text(browser.get(sent.path))
     assert browser.post(sent.path, {"sign-in": "1"})["Location"] == "/login"
+    assert not Session.objects.filter(session_data__contains="invite").exists()  # the link is stored nowhere
     browser.post("/login", {"email": email, "password": PASSWORD})
+    browser.cookies["invited_to"], kept = "//evil.example/", browser.cookies["invited_to"].value
+    assert "evil" not in browser.get("/")["Location"]
+    browser.cookies["invited_to"] = kept
     back = browser.get("/")
     assert back["Location"] == sent.path
     assert "Continue as Stranger" in text(browser.get(sent.path))

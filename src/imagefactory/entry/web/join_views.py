@@ -20,12 +20,11 @@ from imagefactory.domain.identity.selectors.invitations import Offer, offer_of, 
 from imagefactory.domain.identity.services.accepting import AGAIN, ended
 from imagefactory.entry.http.actors import actor_of, anonymous
 from imagefactory.entry.http.failures import HEADINGS, status_of
+from imagefactory.entry.web import invited
 from imagefactory.entry.web.account_views import enter
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.people_rows import allowed, role_name
 from imagefactory.kernel.errors import FactoryError, ValidationFailed
-
-KEPT = "invited_to"  # in the session: where someone who signs in first goes on
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,11 +52,11 @@ def _open(request: HttpRequest, token: str) -> HttpResponse:
 
 def _act(request: HttpRequest, token: str, offer: Offer) -> HttpResponse:
     """Do what a button of the page says: sign in first, switch accounts, ask for a new link, or join."""
-    if "sign-in" in request.POST or "switch" in request.POST:
-        if "switch" in request.POST:
-            logout(request)
-        request.session[KEPT] = request.path
-        return redirect(request.path if "switch" in request.POST else "/login")
+    if "switch" in request.POST:
+        logout(request)
+        return redirect(request.path)
+    if "sign-in" in request.POST:
+        return invited.remember(redirect("/login"), request.path)
     if "again" in request.POST:
         services.ask_again(anonymous(request), token)
         messages.success(request, "They are told that you ask for a new invitation.")
@@ -74,9 +73,8 @@ def _act(request: HttpRequest, token: str, offer: Offer) -> HttpResponse:
         except ValidationFailed as error:
             return _page(request, offer, Form(form.values, error.fields))
         enter(request, joined.user_id)
-    request.session.pop(KEPT, None)
     messages.success(request, f"Welcome to {offer.tenant_name}.")
-    return redirect(f"/t/{joined.tenant_slug}/")
+    return invited.forget(redirect(f"/t/{joined.tenant_slug}/"))
 
 
 def _page(request: HttpRequest, offer: Offer, form: Form) -> HttpResponse:
