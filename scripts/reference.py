@@ -28,6 +28,14 @@ _MADE: Final = "<!-- Made by `python -m scripts.reference`. Change the code it i
 # What each code means to whoever gets it. A code without a sentence here stops the generator.
 _ERRORS: Final = {
     "invalid_request": "The request cannot be read, or a value in it is out of range.",
+    "second_factor_required": "The account or the team asks for a second factor; `details.challenge` takes the code.",
+    "email_confirmation_required": "The e-mail address is not confirmed yet; open the link in the message.",
+    "password_change_required": "The password must be changed before anything else.",
+    "sign_in_bound": "This sign-in came through a team's own provider and holds in that team only.",
+    "sign_in_refused": "The identity provider's answer was not accepted; the message says why.",
+    "sso_required": "The team lets its members in through its identity provider only.",
+    "last_administrator": "The installation would be left without an administrator.",
+    "precondition_failed": "Someone changed it since it was read; read it again and repeat the change.",
     "tenant_suspended": "The team is suspended, waits for its approval or is being deleted: reading goes on, changes are refused.",
     "tenant_required": "The person belongs to several tenants and the request names none. Send `X-Tenant-ID`.",
     "unauthorized": "Nobody is signed in, or the token is unknown, revoked or not of this kind.",
@@ -35,6 +43,7 @@ _ERRORS: Final = {
     "already_decided": "Someone decided this before; nothing was changed.",
     "last_owner": "The team would have no owner left. Make someone else an owner first.",
     "permission_denied": "You may see this and may not do it. `details.permission` names the permission that is needed.",
+    "address_not_allowed": "The team takes no requests from the address in `details.address`. Use a network on its list.",
     "tenant_capability_not_entitled": "The tenant is not entitled to this. `details.capability` names what is off.",
     "not_found": "It does not exist, or you may not see it; the two are not told apart.",
     "conflict": "It does not fit what is there now: a name is taken, or someone changed it meanwhile.",

@@ -9,7 +9,6 @@ import psycopg
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
-
 # Tests of the first wall alone put the second one down: the owner of the tables passes it.
 SERVING_ROLE = "app"
 

@@ -7,6 +7,7 @@ import "./keys.js";
 import "./live.js";
 import "./menu.js";
 import "./palette.js";
+import "./security-key.js";
 import "./table-nav.js";
 import "./theme.js";
 import "./time.js";

@@ -15,6 +15,8 @@ AXE = (Path(__file__).resolve().parents[2] / "assets/node_modules/axe-core/axe.m
 NO_PAGES = {
     "notification",  # leads on to what it is about
     "notifications-badge",
+    "activity-export",
+    "admin-audit-export",
     "palette",
     "build-log-raw",
     "build-log-download",

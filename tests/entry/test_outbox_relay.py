@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from psycopg.conninfo import make_conninfo
 
 from imagefactory.domain.audit.models import AuditEntry
 from imagefactory.domain.builds.models import Build
@@ -15,8 +17,11 @@ from imagefactory.domain.identity import events
 from imagefactory.domain.projects.models import Project
 from imagefactory.domain.projects.services import create_project, delete_project
 from imagefactory.entry.jobs.outbox import deliver_batch
+from imagefactory.kernel import pg
+from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
 from imagefactory.kernel.outbox.models import OutboxEvent
+from imagefactory.kernel.outbox.stuck import stuck_events
 from imagefactory.reactions import table
 from imagefactory.reactions.envelope import Envelope
 from tests.conftest import INLINE, World, make_world
@@ -90,6 +95,9 @@ def test_a_reaction_that_fails_holds_up_its_own_event_and_no_other(
     assert AuditEntry.objects.exists()
     assert "stays undelivered" in caplog.text
     broken = False
+    assert deliver_batch() == 0, "it waits before it is tried again, and holds up nothing"
+    assert (left.get().attempts, left.get().last_error) == (1, "ValueError: this reaction is broken")
+    OutboxEvent.objects.update(not_before=None)
     deliver_all()
     assert not OutboxEvent.objects.filter(delivered_at=None).exists()
     assert AuditEntry.objects.filter(type="project.created").count() == 1
@@ -105,3 +113,44 @@ def test_deleting_a_project_cancels_its_builds_and_no_others(world: World) -> No
     assert Build.objects.get(id=doomed.id).status == "cancelled"
     assert Build.objects.get(id=kept.id).status == "queued"
     assert AuditEntry.objects.filter(type="build.cancelled", project_id=world.project.id).count() == 1
+
+
+@pytest.mark.committed
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_keeps_failing_is_told_to_the_operator_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world()
+    name = connection.settings_dict["NAME"]
+    address = make_conninfo("", **{**pg.parameters(os.environ["IMAGEFACTORY_TEST_DATABASE_URL"]), "dbname": name})
+    assert stuck_events(address) == []
+
+    def fails(envelopes: Sequence[Envelope]) -> None:
+        raise ValueError("the mail server said no")
+
+    monkeypatch.setattr(table, "TABLE", (*table.TABLE, ("project.created", fails)))
+    for _ in range(3):
+        OutboxEvent.objects.update(not_before=None)
+        deliver_batch()
+    (stuck,) = stuck_events(address)
+    assert (stuck.type, stuck.attempts) == ("project.created", 3)
+    assert "failed 3 times, next at" in stuck.sentence()
+    assert stuck.sentence().endswith("ValueError: the mail server said no")
+    waits = stuck.not_before
+    assert waits is not None
+    assert OutboxEvent.objects.filter(delivered_at=None).count() == 1
+
+
+def test_the_wait_before_another_try_grows_to_an_hour_at_most(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(envelopes: Sequence[Envelope]) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr(table, "TABLE", (("project.created", fails),))
+    waits = []
+    for attempts in (0, 1, 9, 20, 1_000_000):
+        OutboxEvent.objects.filter(type="project.created").update(attempts=attempts, not_before=None)
+        before = now()
+        deliver_batch()
+        event = OutboxEvent.objects.filter(type="project.created").first()
+        assert event is not None
+        assert event.not_before is not None
+        waits.append(round((event.not_before - before).total_seconds()))
+    assert waits == [2, 4, 1024, 3600, 3600]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 from collections.abc import Mapping
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver, reverse
 
@@ -15,12 +16,21 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
-from imagefactory.domain.identity.services import create_api_key, create_role, invite, request_access
+from imagefactory.domain.identity.services import (
+    AccountFields,
+    create_account_key,
+    create_api_key,
+    create_role,
+    create_service_account,
+    invite,
+    open_browser_session,
+    request_access,
+)
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
-from imagefactory.entry.web.urls import PAGES as URLS
+from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import Actor, system
 from tests.conftest import INLINE, World
 
@@ -31,16 +41,49 @@ START = (302, 404, 403, 200, 200, 200)
 OPEN = (200,) * 6
 MANAGE = (302, 404, 403, 403, 200, 200)
 MANAGE_FORM = (302, 404, 403, 403, 302, 302)
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+# Of a service account, which nobody sees but who manages the team of its projects.
+TEAM = (302, 404, 404, 404, 200, 200)
+TEAM_ACTS = (302, 404, 404, 404, 302, 302)
+ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 # page -> the status for each role, in the order of ROLES; 302 leads to sign-in, or onwards.
 PAGES: dict[str, tuple[int, ...]] = {
     "home": (302, 302, 302, 302, 302, 302),
     "login": (200, 302, 302, 302, 302, 302),
     "signup": OPEN,
+    "login-verify": (302,) * 6,
+    "login-passkey": (200, 302, 302, 302, 302, 302),
+    "login-recover": OPEN,
+    "login-reset": (400,) * 6,
+    "login-change-password": (302, 200, 200, 200, 200, 200),
+    "login-confirm": (302,) * 6,
+    "login-confirm-link": (400,) * 6,
+    "login-email-link": (400,) * 6,
+    "me-email": SIGNED_IN,
+    "me-security": SIGNED_IN,
+    "me-security-required": (302,) * 6,
+    "me-security-app": SIGNED_IN,
+    "me-security-key": SIGNED_IN,
+    "me-security-codes": SIGNED_IN,
+    "me-security-rename": (302, 404, 404, 404, 404, 200),
+    "me-security-remove": (302, 404, 404, 404, 404, 200),
+    "me-sessions": SIGNED_IN,
+    "me-sessions-end": SIGNED_IN,
+    "me-session-end": (302, 404, 404, 404, 404, 200),
+    "me-history": SIGNED_IN,
     "help": OPEN,
     "help-topic": OPEN,
     "me": (302, 200, 200, 200, 200, 200),
     "me-password": (302, 200, 200, 200, 200, 200),
     "me-keys": (302, 200, 200, 200, 200, 200),
+    "me-key-rotate": (302, 404, 404, 404, 404, 200),
+    "service-accounts": (302, 404, 403, 403, 200, 200),
+    "service-account-new": (302, 404, 403, 403, 200, 200),
+    "service-account": TEAM,
+    "service-account-edit": TEAM,
+    "service-account-key-rotate": TEAM,
+    "tenant-keys": (302, 404, 403, 403, 403, 200),
+    "tenant-network": ALL,
     "me-appearance": (302, 200, 200, 200, 200, 200),
     "me-notifications": (302, 200, 200, 200, 200, 200),
     "notifications": (302, 200, 200, 200, 200, 200),
@@ -50,6 +93,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "palette": (302, 200, 200, 200, 200, 200),
     "overview": ALL,
     "builds": ALL,
+    "activity": (302, 404, 200, 403, 200, 200),
+    "activity-export": (302, 404, 200, 403, 200, 200),
+    "admin-audit": (302, 403, 403, 403, 403, 403),
+    "admin-audit-export": (302, 403, 403, 403, 403, 403),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -104,6 +151,12 @@ FORMS: dict[str, tuple[Mapping[str, str | list[str]], tuple[int, ...]]] = {
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
+    "me-key-rotate": ({"overlap_hours": "1"}, (302, 404, 404, 404, 404, 200)),
+    "service-account-new": (ACCOUNT, (302, 404, 403, 403, 403, 302)),
+    "service-account": ({"name": "pipeline", "days": "30"}, TEAM),
+    "service-account-key-rotate": ({"overlap_hours": "0"}, TEAM),
+    "tenant-keys": ({"days_max": "100"}, (302, 404, 403, 403, 403, 302)),
+    "tenant-network": ({"networks": "127.0.0.0/8 here", "version": "0"}, (302, 404, 403, 403, 403, 302)),
     "tenant-new": ({"name": "One more"}, (302, 302, 302, 302, 302, 302)),
     "member": ({}, MANAGE_FORM),
     "settings-people": ({"person": "{member}", "role": "viewer"}, MANAGE_FORM),
@@ -132,6 +185,10 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "invitation-resend": (302, 404, 404, 404, 200, 200),
     "notifications-read": (302, 302, 302, 302, 302, 302),
     "notifications-unread": (302, 302, 302, 302, 302, 302),
+    "service-account-switch": TEAM_ACTS,
+    "service-account-delete": TEAM_ACTS,
+    "service-account-key-revoke": TEAM_ACTS,
+    "tenant-key-revoke": (302, 404, 403, 403, 403, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
 }
@@ -158,6 +215,12 @@ class Scene:
             owner, world.project.id, name="token", kind="build_secret", secret="a long secret"
         )
         self.key = create_api_key(owner, name="ci")[0].id
+        self.sign_in = open_browser_session(owner, owner.person, how="password")
+        data = {"name": "blue key", "credential": {}}
+        self.factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data).pk
+        fields = AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+        self.account = create_service_account(owner, fields).id
+        self.account_key = create_account_key(owner, self.account, name="pipeline")[0].id
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
         )
@@ -190,20 +253,19 @@ class Scene:
         return {k: names.get(v, v) if isinstance(v, str) else v for k, v in FORMS[name][0].items()}
 
     def address(self, name: str) -> str:
-        world, route = self.world, next(page.route for page in URLS if page.name == name)
-        known: dict[str, object] = {
-            "tenant": world.tenant_slug, "project": world.project.slug, "number": self.build.number,
+        """Return the address of a page, with what its route asks for."""
+        route = next(page.route for page in ADDRESSES if page.name == name)
+        samples: dict[str, object] = {
+            "tenant": self.world.tenant_slug, "project": self.world.project.slug, "number": self.build.number,
+            "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
+            "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
+            "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
+            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
+            "token": self.link, "user_id": self.member, "role_id": self.role, "invitation_id": self.invitation,
+            "request_id": self.asked,
         }  # fmt: skip
-        arguments = {key: value for key, value in known.items() if f":{key}>" in route}
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "help-topic": {"name": "roles"}, "join": {"token": self.link}, "member": {"user_id": self.member},
-            "member-remove": {"user_id": self.member}, "role": {"role_id": self.role},
-            "role-delete": {"role_id": self.role}, "invitation-cancel": {"invitation_id": self.invitation},
-            "invitation-resend": {"invitation_id": self.invitation}, "access-decide": {"request_id": self.asked}, "notification": {"notice_id": self.notice.id},
-        }  # fmt: skip
-        url = reverse(name, kwargs=arguments | extra.get(name, {}))
+        wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from http.cookies import SimpleCookie
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -21,6 +22,8 @@ from imagefactory.kernel.actor import Actor
 from tests.conftest import PASSWORD, World, _sign_up
 from tests.security.everything import Everything
 
+# So that two answers can be compared byte by byte.
+SAME = {"X-Request-ID": "generated-tests"}
 NOTHING: frozenset[Permission] = frozenset()
 
 
@@ -171,6 +174,10 @@ def leave_other_tenants(world: World) -> None:
         model.objects.filter(user_id__in=ours).exclude(tenant_id=world.tenant_id).delete()
 
 
+def unlooked(answer: Any) -> None:
+    """Look at nothing."""
+
+
 class Asker:
     """A caller at the doors; whatever a request did is taken back after it."""
 
@@ -178,11 +185,11 @@ class Asker:
         self.caller, self.place = caller, place
         self.user_id, self.token = caller.make(place)
         # Called with each answer before what the request did is taken back.
-        self.inspect: Callable[[Any], None] = lambda answer: None
-        self.browser = Client(raise_request_exception=False)
+        self.inspect: Callable[[Any], None] = unlooked
+        self.browser = Client(raise_request_exception=False, headers=SAME)
         if self.user_id is not None and not caller.by_key:
             self.browser.force_login(User.objects.get(id=self.user_id))
-        if caller.name == "revoked session":  # a changed password ends a browser's session
+        if caller.name == "revoked session" and self.user_id is not None:  # a changed password ends a browser's session
             user = User.objects.get(id=self.user_id)
             user.set_password(f"{PASSWORD} 2")
             user.save()
@@ -199,7 +206,7 @@ class Asker:
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """Ask the API; `body` "upload" sends an archive."""
         headers = self._bearer() | (headers or {})
-        client, url = Client(raise_request_exception=False), f"/api/v1{path}"
+        client, url = Client(raise_request_exception=False, headers=SAME), f"/api/v1{path}"
         with transaction.atomic():
             if body == "upload":
                 answer = client.post(
@@ -215,7 +222,7 @@ class Asker:
     def open(self, url: str, form: dict[str, Any] | None = None) -> Any:
         """Open a page, or send a form to it; a key shows itself as a bearer."""
         headers = self._bearer() if self.caller.by_key else {}
-        cookies = self.browser.cookies.copy()
+        cookies = SimpleCookie(self.browser.cookies)
         with transaction.atomic():
             answer = (
                 self.browser.get(url, headers=headers)
@@ -224,7 +231,7 @@ class Asker:
             )
             self._looked_at(answer)
             transaction.set_rollback(True)
-        self.browser.cookies = cookies
+        self.browser.cookies = SimpleCookie(cookies)
         return answer
 
     def _looked_at(self, answer: Any) -> None:

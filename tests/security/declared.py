@@ -8,16 +8,44 @@ from typing import Any
 
 from django.urls import get_resolver
 
-from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.api.site import api
-from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Need, Page, in_project, in_tenant
+from imagefactory.entry.web.addresses import (
+    MEMBER,
+    OPEN,
+    SIGNED_IN,
+    Need,
+    Page,
+    in_project,
+    in_tenant,
+    of_installation,
+)
 from imagefactory.entry.web.urls import PAGES
 from tests.security.samples import BODIES
 
 # A person's own matters, which no key of theirs may change, whatever its scopes (identity's `may_act_as_person`).
 NOT_FOR_KEYS = {
+    ("POST", "/auth/password"),
+    ("POST", "/auth/email"),
+    ("PUT", "/auth/profile"),
+    ("GET", "/auth/sessions"),
+    ("DELETE", "/auth/sessions"),
+    ("DELETE", "/auth/sessions/{session_id}"),
+    ("GET", "/auth/history"),
+    ("GET", "/auth/second-factors"),
+    ("POST", "/auth/second-factors/app"),
+    ("POST", "/auth/second-factors/app/confirm"),
+    ("POST", "/auth/second-factors/recovery-codes"),
+    ("POST", "/auth/second-factors/{factor_id}/remove"),
     ("POST", "/api-keys"),
+    ("POST", "/api-keys/{key_id}/rotate"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("PATCH", "/service-accounts/{account_id}"),
+    ("DELETE", "/service-accounts/{account_id}"),
+    ("POST", "/service-accounts"),
+    ("POST", "/service-accounts/{account_id}/keys"),
+    ("PUT", "/tenants/current/key-policy"),
+    ("PUT", "/tenants/current/network"),
     ("PATCH", "/notifications/settings"),
 }
 # What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
@@ -37,8 +65,19 @@ SEEN_BY = {
     "build_id": {Permission.BUILD_VIEW},
     "invitation_id": {Permission.TEAM_MANAGE},
     "request_id": {Permission.TEAM_MANAGE},
+    "account_id": {Permission.TEAM_MANAGE},
 }
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
+
+
+# What a route may state other than a permission.
+WORDS = {
+    "none": OPEN,
+    "signed in": SIGNED_IN,
+    "member": MEMBER,
+    "administrator": of_installation(SystemRole.ADMINISTRATOR),
+    "administrator, reading": of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +106,10 @@ def _seen(names: list[str], *, image: bool) -> set[Permission]:
 
 def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     """Return what the word of an API route means: a list is open to every member, who finds in it what they may see."""
-    if declared in {"none", "signed in"}:
-        return OPEN if declared == "none" else SIGNED_IN
-    if declared == "member":
-        return MEMBER
+    if declared in WORDS:
+        return WORDS[declared]
+    if declared in set(SystemRole):
+        return of_installation(SystemRole(declared))
     permission = Permission(declared)
     if of_project:
         return in_project(permission)

@@ -6,6 +6,9 @@ import dataclasses
 import uuid
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
 from imagefactory.adapters.logs.base import Line
 from imagefactory.domain.builds import queue
 from imagefactory.domain.builds.models import Build, Execution
@@ -14,12 +17,15 @@ from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity import services as people
-from imagefactory.domain.identity.models import Membership, RoleBinding
+from imagefactory.domain.identity.models import Membership, RoleBinding, User
+from imagefactory.domain.identity.services.email_proofs import new_proof
+from imagefactory.domain.identity.states import ProofPurpose
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.models import Notice
 from imagefactory.domain.projects.models import Project, Upload
 from imagefactory.domain.projects.services import create_credential, create_project
 from imagefactory.entry.http.logs import log_store
+from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.ids import uuid7
 from tests.conftest import INLINE, World, _sign_up, make_world
@@ -41,7 +47,25 @@ class Everything:
             subject="It failed", path="/help",
         )  # fmt: skip
         key = people.create_api_key(dataclasses.replace(actor, kind=type(actor.kind).USER), name="own")[0]
-        return {"key_id": str(key.id), "notice_id": str(notice.id)}
+        return {"key_id": str(key.id), "notice_id": str(notice.id)} | _own_sign_in(actor)
+
+
+def _own_sign_in(actor: Actor) -> dict[str, Any]:
+    """Return the names of what belongs to a person's sign-in: a session, a second factor, the links in their mails."""
+    user = User.objects.get(id=actor.person)
+    made = {"session_id": str(people.open_browser_session(actor, user.id, how="password"))}
+    data = {"name": "blue key", "credential": {}}
+    Authenticator.objects.filter(user=user).delete()
+    made["factor_id"] = str(Authenticator.objects.create(user=user, type="webauthn", data=data).pk)
+    for name, purpose, email in (
+        ("reset_token", ProofPurpose.RESET_PASSWORD, user.email),
+        ("confirm_token", ProofPurpose.CONFIRM_EMAIL, user.email),
+        ("email_token", ProofPurpose.CHANGE_EMAIL, f"{uuid.uuid4()}@example.com"),
+    ):
+        with transaction.atomic():
+            proof = new_proof(user, purpose, email)
+        made[name] = secrets.signed_token(purpose, proof.id, proof.version)
+    return made
 
 
 def _ended(world: World, name: str) -> Build:
@@ -101,8 +125,13 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
         tags=["latest"], origin={"kind": "build", "number": str(running.number)},
     )  # fmt: skip
     builds = {"ended": ended, "running": Build.objects.get(id=running.id), "draft": Build.objects.get(id=draft.id)}
+    fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
+    account = people.create_service_account(world.actor("owner"), fields)
+    account_key, _ = people.create_account_key(world.actor("owner"), account.id, name="pipeline")
+    tenant_key, _ = people.create_api_key(world.actor("viewer"), name="someone's")
     names = {
-        "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
+        "account_id": str(account.id), "account_key_id": str(account_key.id), "tenant_key_id": str(tenant_key.id),
+        "project_id": str(world.project.id), "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
         "name": world.project.slug, "digest": full, "credential_id": str(credential), "upload_id": str(upload.id),
         **_team(world),
     }  # fmt: skip

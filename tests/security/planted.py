@@ -64,9 +64,9 @@ def _rows(place: Everything) -> dict[type[models.Model], models.QuerySet[Any]]:
     with as_role("app"), scope.tenant(place.world.tenant_id):
         found = {table: keys(table) for table in walled()}
     rows = {by_table[t]: by_table[t]._default_manager.filter(pk__in=list(k)) for t, k in found.items() if t in by_table}
-    people = list(place.world.users[r] for r in ("owner", "admin", "member", "viewer"))
+    people = [place.world.users[r] for r in ("owner", "admin", "member", "viewer")]
     ours = {"tenant_id": place.world.tenant_id}
-    return rows | {
+    of_people: dict[type[models.Model], models.QuerySet[Any]] = {
         Tenant: Tenant.objects.filter(id=place.world.tenant_id),
         User: User.objects.filter(id__in=people),
         AuthSession: AuthSession.objects.filter(user_id__in=people),
@@ -75,6 +75,7 @@ def _rows(place: Everything) -> dict[type[models.Model], models.QuerySet[Any]]:
             for m in (ApiKey, Membership, RoleBinding, Notice, CustomRole, Invitation)
         },
     }
+    return rows | of_people
 
 
 def _mark(row: models.Model, number: int) -> None:
@@ -129,17 +130,18 @@ def never(value: str) -> str:
 def variants(value: str) -> list[str]:
     """Return the forms in which an answer may repeat what it was sent, the longest first."""
     forms = {value, quote(value), quote(value, safe=""), quote_plus(value), html.escape(value), ids.slugify(value)}
-    forms |= {f.replace("'", "&#x27;") for f in forms}
+    # A message may quote the beginning of what it refuses.
+    forms |= {value[:length] for length in (20, 30, 40) if len(value) > length}
     return sorted((f for f in forms if f), key=len, reverse=True)
 
 
 _CHANGING = (
-    (re.compile(rb'"request_id": ?"[^"]*"|Request id:? ?<?[^<\s]*'), b"<request>"),
-    (re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"'), b"<csrf>"),
+    (re.compile(rb'data-now="\d+"'), b"<now>"),
+    (re.compile(rb'name="csrf(middlewaretoken)?" (value|content)="[^"]*"'), b"<csrf>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[0-9.:+Z]*(&#43;\d\d:\d\d)?"), b"<time>"),
     (re.compile(rb"\d+ seconds? ago|just now"), b"<ago>"),
-    (re.compile(rb"if[kar]_[0-9a-f_]{20,}"), b"<token>"),
+    (re.compile(rb"if[kar]_[0-9a-f_]{12,}"), b"<token>"),
 )
 
 

@@ -37,6 +37,7 @@ NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite lon
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
 FORGED = {"token": f"{'0' * 32}.no-signature"}
+ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 
 ROUTES = (
     # anonymous stranger viewer member admin owner
@@ -45,9 +46,40 @@ ROUTES = (
     _open("POST", "/auth/refresh", "401 401 401 401 401 401", {"refresh_token": "ifr_0"}),
     _open("POST", "/auth/logout", "401 204 204 204 204 204"),
     _open("GET", "/auth/me", "401 200 200 200 200 200"),
+    _open("POST", "/auth/login/verify", "401 401 401 401 401 401", {"challenge": "x", "code": "123456"}),
+    _open("POST", "/auth/recover", "202 202 202 202 202 202", {"email": "no@example.com"}),
+    _open("POST", "/auth/reset", "400 400 400 400 400 400", {"token": "x", "password": "quite long enough 7"}),
+    _open("POST", "/auth/email/confirm", "400 400 400 400 400 400", {"token": "x"}),
+    _open("POST", "/auth/password", "401 422 422 422 422 422", {"old_password": "no", "new_password": "long enough 7"}),
+    _open("POST", "/auth/email", "401 200 200 200 200 200", {"email": "another@example.com"}),
+    _open("PUT", "/auth/profile", "401 204 204 204 204 204", {"name": "New Name", "time_zone": "UTC"}),
+    _open("GET", "/auth/sessions", "401 200 200 200 200 200"),
+    _open("DELETE", "/auth/sessions", "401 204 204 204 204 204"),
+    Route("DELETE", "/auth/sessions/{session_id}", "401 404 404 404 404 204"),
+    _open("GET", "/auth/history", "401 200 200 200 200 200"),
+    _open("GET", "/auth/second-factors", "401 200 200 200 200 200"),
+    _open("POST", "/auth/second-factors/app", "401 200 200 200 200 200"),
+    _open("POST", "/auth/second-factors/app/confirm", "401 422 422 422 422 422", {"setup": "x", "code": "123456"}),
+    _open("POST", "/auth/second-factors/recovery-codes", "401 409 409 409 409 200", {}),
+    Route("POST", "/auth/second-factors/{factor_id}/remove", "401 404 404 404 404 204", {}),
+    _open("PUT", "/auth/second-factor-policy", "401 204 403 403 403 204", {"required": False}),
     _open("GET", "/api-keys", "401 200 200 200 200 200"),
     _open("POST", "/api-keys", "401 201 201 201 201 201", {"name": "another"}),
+    _open("GET", "/api-keys/ci", "401 200 200 200 200 200"),
+    Route("POST", "/api-keys/{key_id}/rotate", "401 404 404 404 404 201", {"overlap_hours": 1}),
     Route("DELETE", "/api-keys/{key_id}", "401 404 404 404 404 204"),
+    _open("GET", "/service-accounts", "401 200 200 200 200 200"),
+    _open("POST", "/service-accounts", "401 201 403 403 403 201", ACCOUNT),
+    Route("GET", "/service-accounts/{account_id}", "401 404 404 404 200 200"),
+    Route("PATCH", "/service-accounts/{account_id}", "401 404 404 404 200 200", {"description": "Deploys"}),
+    Route("DELETE", "/service-accounts/{account_id}", "401 404 404 404 204 204"),
+    Route("GET", "/service-accounts/{account_id}/keys", "401 404 404 404 200 200"),
+    Route("POST", "/service-accounts/{account_id}/keys", "401 404 404 404 201 201", {"name": "pipeline"}),
+    _open("GET", "/tenants/current/key-policy", "401 200 200 200 200 200"),
+    _open("PUT", "/tenants/current/key-policy", "401 200 403 403 403 200", {"days_max": 30}),
+    _open("GET", "/tenants/current/network", "401 200 200 200 200 200"),
+    _open("PUT", "/tenants/current/network", "401 200 403 403 403 200", {"networks": [{"cidr": "127.0.0.0/8"}]}),
+    _open("DELETE", "/admin/tenants/{tenant}/network", "401 403 403 403 403 403"),
     _open("GET", "/notifications", "401 200 200 200 200 200"),
     _open("POST", "/notifications/read", "401 200 200 200 200 200", {"all": True}),
     _open("POST", "/notifications/unread", "401 200 200 200 200 200", {"ids": [NOBODYS]}),
@@ -127,4 +159,10 @@ ROUTES = (
     Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
     _open("GET", "/images", "401 200 200 200 200 200"),
     Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+    # A stranger reads the trail of their own tenant.
+    _open("GET", "/audit", "401 200 200 403 200 200"),
+    Route("GET", "/audit?project={project}", "401 404 200 403 200 200"),
+    _open("GET", "/audit/export?format=jsonl", "401 200 200 403 200 200"),
+    _open("GET", "/admin/audit", "401 403 403 403 403 403"),
+    _open("GET", "/admin/audit/export", "401 403 403 403 403 403"),
 )

@@ -5,15 +5,23 @@ A value may be a function of the place and the actor; `{name}` in text is filled
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
+
+from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity import services as people
+from imagefactory.domain.identity.errors import SecondFactorAsked
 from imagefactory.domain.identity.models import User
-from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.actor import Actor, ActorKind
 from tests.conftest import INLINE, PASSWORD
 from tests.security.everything import Everything
+from tests.security.test_totp import code
 
 Sample = Any
 Made = Callable[[Everything, Actor], Any]
@@ -22,6 +30,7 @@ NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite lon
 
 
 def _login(place: Everything, actor: Actor) -> Any:
+    Authenticator.objects.filter(user_id=place.world.users["member"]).delete()
     return {"email": User.objects.get(id=place.world.users["member"]).email, "password": PASSWORD}
 
 
@@ -33,6 +42,31 @@ def _invite(place: Everything, actor: Actor) -> Any:
     """Return an invitation to a project whose team this actor manages, if there is one."""
     other = "other-one" if actor.may("team:manage", place.other_project) else place.world.project.slug
     return {"addresses": "p@example.org", "role": "viewer", "projects": other, "days": "3"}
+def _verify(place: Everything, actor: Actor) -> Any:
+    """A password that was right a moment ago, and the code of that person's app."""
+    Authenticator.objects.filter(user_id=place.world.users["member"]).delete()
+    person = identity.actor_for_user(place.world.users["member"])
+    setup = people.begin_app(person)
+    Authenticator.objects.create(user_id=person.person, type="totp", data={"secret": encrypt(setup.key)})
+    try:
+        people.sign_in_to_api(actor, email=person.email, password=PASSWORD)
+    except SecondFactorAsked as asked:
+        return {"challenge": asked.details["challenge"], "code": code(setup.key)}
+    raise AssertionError("the second factor was not asked for")
+
+
+def _app(place: Everything, actor: Actor) -> Any:
+    Authenticator.objects.filter(user_id=actor.person, type="totp").delete()
+    begun = people.begin_app(dataclasses.replace(actor, kind=ActorKind.USER))
+    return {"setup": begun.setup, "code": code(begun.key)}
+
+
+def _account(place: Everything, actor: Actor) -> Any:
+    """Return a service account for a project whose team the actor manages, if there is one."""
+    mine, asked = actor.projects_with("team:manage"), uuid.UUID(place.names["project_id"])
+    project = asked if not mine or asked in mine else min(mine)
+    role = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
+    return role | {"where": "some", "projects": str(project)}
 
 
 # Every API route that takes a body.
@@ -40,7 +74,24 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/auth/signup"): NEW,
     ("POST", "/auth/login"): _login,
     ("POST", "/auth/refresh"): _refresh,
+    ("POST", "/auth/login/verify"): _verify,
+    ("POST", "/auth/recover"): {"email": "somebody@example.com"},
+    ("POST", "/auth/reset"): {"token": "{reset_token}", "password": "quite another one 7"},
+    ("POST", "/auth/email/confirm"): {"token": "{confirm_token}"},
+    ("POST", "/auth/password"): {"old_password": PASSWORD, "new_password": "quite another one 7"},
+    ("POST", "/auth/email"): {"email": "somebody.new@example.com"},
+    ("PUT", "/auth/profile"): {"name": "New Name", "time_zone": "UTC"},
+    ("POST", "/auth/second-factors/app/confirm"): _app,
+    ("POST", "/auth/second-factors/recovery-codes"): {},
+    ("POST", "/auth/second-factors/{factor_id}/remove"): {},
+    ("PUT", "/auth/second-factor-policy"): {"required": True},
     ("POST", "/api-keys"): {"name": "another"},
+    ("POST", "/api-keys/{key_id}/rotate"): {"overlap_hours": 1},
+    ("POST", "/service-accounts"): {"name": "deployer", "contact_email": "team@example.com", "role": "member"},
+    ("PATCH", "/service-accounts/{account_id}"): {"description": "Deploys"},
+    ("POST", "/service-accounts/{account_id}/keys"): {"name": "pipeline"},
+    ("PUT", "/tenants/current/key-policy"): {"days_max": 30},
+    ("PUT", "/tenants/current/network"): {"networks": [{"cidr": "127.0.0.0/8"}]},
     ("POST", "/notifications/read"): {"all": True},
     ("POST", "/notifications/unread"): {"ids": ["{notice_id}"]},
     ("PATCH", "/notifications/settings"): {"email": {"builds": False}},
@@ -79,10 +130,41 @@ FORMS: dict[str, dict[str, Any] | Made] = {
     "logout": {},
     "appearance": {"theme": "dark"},
     "tenant-new": {"name": "One more"},
+    "login-verify": {"code": "123456"},
+    "login-recover": {"email": "somebody@example.com"},
+    "login-reset": {"new_password": "quite another one 7"},
+    "login-change-password": {"old_password": PASSWORD, "new_password": "quite another one 7"},
+    "login-confirm": {"code": "123456"},
+    "login-confirm-link": {},
+    "login-email-link": {},
+    "me-email": {"email": "somebody.new@example.com"},
+    "me-security-app": _app,
+    "me-security-codes": {},
+    "me-security-rename": {"name": "red key"},
+    "me-security-remove": {},
+    "me-session-end": {},
+    "me-sessions-end": {},
     "me": {"name": "New Name", "time_zone": "UTC"},
     "me-password": {"old_password": PASSWORD, "new_password": "quite another one 7"},
     "me-keys": {"name": "laptop", "days": "30"},
+    "me-key-rotate": {"overlap_hours": "1"},
     "me-key-revoke": {},
+    "service-account-new": _account,
+    "service-account": {"name": "pipeline", "days": "30"},
+    "service-account-edit": {
+        "name": "deployer",
+        "contact_email": "team@example.com",
+        "role": "viewer",
+        "where": "some",
+        "projects": "{project_id}",
+    },
+    "service-account-switch": {"on": "0"},
+    "service-account-delete": {},
+    "service-account-key-rotate": {"overlap_hours": "1"},
+    "service-account-key-revoke": {},
+    "tenant-keys": {"days_max": "100"},
+    "tenant-key-revoke": {},
+    "tenant-network": {"networks": "127.0.0.0/8 here", "version": "0"},
     "me-notifications": {"email": "builds"},
     "notifications-read": {"all": "1"},
     "notifications-unread": {"ids": "{notice_id}"},
@@ -109,6 +191,8 @@ FORMS: dict[str, dict[str, Any] | Made] = {
     "build-cancel": {},
     "build-rerun": {},
 }
+# Forms that take the answer of a device: tests/browser/test_sign_in.py sends them.
+BY_DEVICE = {"me-security-key", "login-passkey"}
 # Which build an address names, where the running one will not do; other arguments by name.
 BUILD_OF = {
     ("POST", "/builds/{build_id}/start"): "draft",

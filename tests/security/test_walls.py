@@ -30,7 +30,7 @@ SOURCE = Path(imagefactory.__file__).parent
 # Who may read across tenants, and who may set the scope at all. A new name here wants a reason in its review.
 ACROSS: set[str] = set()
 DOORS = {
-    "entry/api/site.py", "entry/http/actors.py", "entry/http/registry_events.py", "entry/http/scope.py",
+    "entry/api/site.py", "entry/http/actors.py", "entry/http/registry_check.py", "entry/http/registry_events.py", "entry/http/scope.py",
     "kernel/database/base.py",
 }  # fmt: skip
 

@@ -13,6 +13,8 @@ NOBODY = uuid.UUID(int=0)
 class ActorKind(enum.StrEnum):
     USER = "user"
     API_KEY = "api_key"
+    SERVICE_ACCOUNT = "service"
+    CI = "ci"
     SYSTEM = "system"
 
 
@@ -37,9 +39,17 @@ class Actor:
     # Of the installation, such as `administrator`; a key never carries one.
     system_roles: frozenset[str] = frozenset()
     tenant_state: str = "active"
+    # The tenant that would have been theirs, had they a second factor.
+    tenant_shut: str = ""
     key_id: uuid.UUID | None = None
+    # The one tenant that this sign-in opens, because that tenant's own identity provider vouched for the person.
+    bound_to: uuid.UUID | None = None
+    # The sign-in that this request belongs to; a key has none.
+    session_id: uuid.UUID | None = None
+    service_account_id: uuid.UUID | None = None
     request_id: str = ""
     address: str = ""
+    user_agent: str = ""
 
     @property
     def person(self) -> uuid.UUID:
@@ -47,9 +57,24 @@ class Actor:
         return self.user_id or NOBODY
 
     @property
+    def is_program(self) -> bool:
+        """Whether a key acts: a person's, a service account's or a CI run's."""
+        return self.kind in {ActorKind.API_KEY, ActorKind.SERVICE_ACCOUNT, ActorKind.CI}
+
+    @property
+    def subject_id(self) -> uuid.UUID | None:
+        """Who acts, for the record: the person, the service account, or the key of a CI run."""
+        return self.user_id or self.service_account_id or self.key_id
+
+    @property
     def tenant(self) -> uuid.UUID:
         """The actor's tenant, or the nil UUID, which no tenant has."""
         return self.tenant_id or NOBODY
+
+    @property
+    def session(self) -> uuid.UUID:
+        """The sign-in that asks, or the nil UUID, which none has."""
+        return self.session_id or NOBODY
 
     @property
     def is_system_admin(self) -> bool:

@@ -76,6 +76,23 @@ class Settings(BaseSettings):
     sign_up: Literal["open", "closed"] = Field(
         "open", description="Who may create an account and a tenant without an invitation: open or closed."
     )
+    confirm_email: Literal["auto", "required", "off"] = Field(
+        "auto",
+        description="Whether a new account can do anything before its e-mail address is confirmed. auto: required when a "
+        "mail server is set, else off.",
+    )
+    breached_passwords: Path | None = Field(
+        None,
+        description="File of SHA-1 hashes of passwords from breaches, ordered by hash, one `HASH:COUNT` a line (the "
+        "download of Pwned Passwords). Passwords in it are refused; nothing is asked over the network. Empty: no such list.",
+    )
+    session_idle_hours: int = Field(
+        24,
+        ge=1,
+        le=8760,
+        description="Hours without use after which a sign-in ends, in the browser and through the API.",
+    )
+    session_days: int = Field(14, ge=1, le=365, description="Days after which a sign-in ends, however much it is used.")
     secret_keys: str = Field(
         "",
         description="Comma-separated Fernet keys for secrets at rest, newest first. Empty: one is made in the data "
@@ -146,6 +163,16 @@ class Settings(BaseSettings):
         "",
         description="Comma-separated host names that repositories may live on. Empty: any host outside this machine and private networks.",
     )
+    identity_hosts: str = Field(
+        "",
+        description="Comma-separated host names that identity providers may live on; one that stands here may also lead to "
+        "this machine or a private network. Empty: any host outside this machine, and in private networks only for "
+        "providers that administrators set up.",
+    )
+    directory_check_minutes: int = Field(
+        15, ge=1, le=1440,
+        description="Minutes between two looks into each directory (LDAP): people who left it are signed out then.",
+    )  # fmt: skip
     allow_file_sources: bool = Field(
         False,
         description="Whether file:// repositories below `source_root` may be built. Off: a tenant could read the host.",
@@ -178,6 +205,11 @@ class Settings(BaseSettings):
         description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
         "host of the public address.",
     )
+    audit_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
+        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
+    )  # fmt: skip
 
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
@@ -216,6 +248,8 @@ class Settings(BaseSettings):
                 "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
                 "embedded database has roles of its own"
             )
+        if 0 < self.audit_days < 31:
+            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):
@@ -240,6 +274,16 @@ class Settings(BaseSettings):
                 "starttls or tls, or leave IMAGEFACTORY_MAIL_USER empty"
             )
         return found
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether a mail server is set."""
+        return bool(self.mail_host)
+
+    @property
+    def confirms_email(self) -> bool:
+        """Whether new accounts confirm their e-mail address first."""
+        return self.confirm_email == "required" or (self.confirm_email == "auto" and self.has_mail)
 
     @property
     def host(self) -> str:

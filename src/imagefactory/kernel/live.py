@@ -45,6 +45,8 @@ def tell(notices: Sequence[Notice]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select nextval(%s) from generate_series(1, %s)", [_NUMBERS, len(notices)])
         numbers = [row[0] for row in cursor.fetchall()]
-    for number, n in zip(numbers, notices, strict=True):
-        message = {"id": number, "topics": list(n.topics), "type": n.type, "data": dict(n.data)}
-        pg.hint(CHANNEL, json.dumps(message))
+    messages = [
+        json.dumps({"id": number, "topics": list(n.topics), "type": n.type, "data": dict(n.data)})
+        for number, n in zip(numbers, notices, strict=True)
+    ]
+    pg.hint(CHANNEL, *messages)

@@ -26,6 +26,8 @@ class Lock(enum.IntEnum):
 
     MIGRATE = 7_001
     OUTBOX_RELAY = 7_002
+    AUDIT_WRITE = 7_009
+    AUDIT_CHECKPOINT = 7_010
 
 
 # Which processes see all tenants, and which one makes tables; all others are bound by the tenants' wall (kernel/wall.py).
@@ -70,8 +72,10 @@ def conninfo() -> str:
     return make_conninfo("", **parameters(os.environ.get("IMAGEFACTORY_TEST_DATABASE_URL") or url()))
 
 
-def hint(channel: str, payload: str) -> None:
+def hint(channel: str, *payloads: str) -> None:
     """Wake whoever listens on `channel`, once this transaction is committed; lost hints only cost a poll.
+
+    Many payloads take one statement, and arrive in their order.
 
     It is sent outside the transaction, because NOTIFY inside one serialises all commits (535/s instead of 1950/s).
     """
@@ -79,7 +83,10 @@ def hint(channel: str, payload: str) -> None:
 
     def send() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("select pg_notify(%s, %s)", [channel, payload])
+            cursor.execute(
+                "select pg_notify(%s, p) from unnest(%s::text[]) with ordinality u(p, n) order by n",
+                [channel, list(payloads)],
+            )
 
     transaction.on_commit(send, robust=True)  # noqa: TID251 - a hint is not work that must happen; the poll is the truth
 

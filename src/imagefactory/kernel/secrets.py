@@ -97,3 +97,9 @@ def row_of_token(token: str) -> uuid.UUID | None:
 def token_matches(token: str, purpose: str, row: uuid.UUID, version: int) -> bool:
     """Whether `token` was made for this purpose, row and version; takes the same time for every wrong one."""
     return hmac.compare_digest(token.encode(), signed_token(purpose, row, version).encode())
+
+
+def signed_code(purpose: str, row: uuid.UUID, version: int) -> str:
+    """Return six digits to be typed in place of a link; short, so whoever takes them must bound the attempts."""
+    mac = hmac.new(django_key().encode(), f"code\0{purpose}\0{row}\0{version}".encode(), hashlib.sha256).digest()
+    return f"{int.from_bytes(mac[:8], 'big') % 1_000_000:06d}"

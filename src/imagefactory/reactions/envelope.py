@@ -24,3 +24,6 @@ class Envelope:
     address: str
     request_id: str
     payload: Mapping[str, Any]
+    actor_email: str = ""
+    key_id: uuid.UUID | None = None
+    correlation_id: str = ""

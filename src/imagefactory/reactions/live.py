@@ -11,8 +11,9 @@ _SHOWN = ("build_id", "project_id", "number", "slug", "repository", "digest")
 
 
 def _person(e: Envelope) -> object:
-    """Return whose own pages an event changes: the person it names, or who did it to their own account."""
-    return e.payload.get("user_id") or (e.actor_id if e.type.startswith("member.") else None)
+    """Return whose own pages an event changes: the person or service account it names, or who did it to their own account."""
+    named = e.payload.get("user_id") or e.payload.get("service_account_id")
+    return named or (e.actor_id if e.type.startswith("member.") else None)
 
 
 def tell_pages(envelopes: Sequence[Envelope]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Sequence
 
-from imagefactory.domain.audit.services import record
+from imagefactory.domain.audit.services.record import record
 from imagefactory.reactions import live, pipeline
 from imagefactory.reactions.envelope import Envelope
 from imagefactory.reactions.messages.tell import tell_people
@@ -19,10 +19,12 @@ Reaction = Callable[[Sequence[Envelope]], None]
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
     ("*", tell_people),
+    ("audit.*", live.tell_pages),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),
     ("project.*", live.tell_pages),
+    ("service_account.*", live.tell_pages),
     ("tenant.*", live.tell_pages),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )

@@ -27,6 +27,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "imagefactory.kernel.outbox.apps.OutboxConfig",
     "imagefactory.kernel.replies.apps.RepliesConfig",
     "imagefactory.kernel.throttle.apps.ThrottleConfig",
@@ -37,11 +41,14 @@ INSTALLED_APPS = [
     "imagefactory.domain.audit.apps.AuditConfig",
     "imagefactory.domain.notifications.apps.NotificationsConfig",
     "imagefactory.entry.web.apps.WebConfig",
+    "imagefactory.entry.web.sso.apps.SsoConfig",
 ]
 
 MIDDLEWARE = [
     "imagefactory.entry.http.scope.ScopeMiddleware",
     "imagefactory.entry.http.request_id.RequestIdMiddleware",
+    # Outside all that may open a transaction: a refusal is recorded when that is over.
+    "imagefactory.entry.http.refusals.RefusalMiddleware",
     "imagefactory.entry.http.privacy.NoStoreMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -49,10 +56,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "imagefactory.entry.http.sign_ins.SignInMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "imagefactory.entry.web.redirects.RedirectMiddleware",
+    "imagefactory.entry.web.sso.bound.BoundSignInMiddleware",
     "imagefactory.entry.http.failures.FailureMiddleware",
 ]
 
@@ -100,6 +110,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/"
+# django-allauth: its steps and second factors behind our pages; docs/decisions/0011 says what of it is used.
+ACCOUNT_ADAPTER = "imagefactory.entry.web.signin.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # confirmed by services.email_proofs, whose links no database copy can make
+ACCOUNT_RATE_LIMITS = False  # counted by kernel.throttle, for all processes together
+ACCOUNT_LOGIN_TIMEOUT = 600
+ACCOUNT_USER_DISPLAY = "imagefactory.domain.identity.selectors.people.display_name"
+SOCIALACCOUNT_ADAPTER = "imagefactory.entry.web.sso.adapter.ProviderAdapter"
+MFA_ADAPTER = "imagefactory.entry.web.signin.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
 
 _https = _settings.public_url.startswith("https://")
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -107,7 +134,7 @@ SESSION_COOKIE_NAME = "__Host-session" if _https else "session"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_AGE = _settings.session_days * 24 * 3600
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_HTTPONLY = True
 CSRF_USE_SESSIONS = False

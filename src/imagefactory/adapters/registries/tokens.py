@@ -23,7 +23,10 @@ SERVICE = "imagefactory-registry"
 ISSUER = "imagefactory"
 _GRANT_AUDIENCE = "imagefactory-grant"
 GRANT_PREFIX = "ifg_"
-TTL = 300
+# Short, though each request is judged anew at the front door: the least that clients of the protocol count on.
+TTL = 60
+# Who holds a token that the factory made for its own work; people's and programs' name their key or sign-in.
+SYSTEM_HOLDER = "system"
 _SCOPE = re.compile(r"(repository|registry)(?:\([a-z]+\))?:([a-z0-9][a-z0-9._/-]{0,254}):([a-z*,]{1,60})")
 
 
@@ -46,6 +49,14 @@ class Grant:
 
     def allows(self, path: str) -> frozenset[str]:
         return self.actions if path == self.repository else frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """Whom a registry token was given to: `subject` is for records, `holder` names what it stands on."""
+
+    subject: str
+    holder: str
 
 
 def parse_scopes(scopes: Sequence[str]) -> list[Access]:
@@ -114,13 +125,29 @@ class TokenIssuer:
             "jti": uuid.uuid4().hex,
         }  # fmt: skip
 
-    def issue(self, subject: str, access: Sequence[Access], ttl: int = TTL) -> dict[str, Any]:
-        """Return the answer of a token endpoint: a token for exactly this access."""
-        claims = self._claims(subject, SERVICE, ttl)
+    def issue(
+        self, subject: str, access: Sequence[Access], ttl: int = TTL, holder: str = SYSTEM_HOLDER
+    ) -> dict[str, Any]:
+        """Return the answer of a token endpoint: a token for exactly this access.
+
+        `holder` is what must still work when the token is used: `key:<id>`, `session:<id>`, or the factory itself.
+        """
+        claims = self._claims(subject, SERVICE, ttl) | {"holder": holder}
         claims["access"] = [{"type": a.type, "name": a.name, "actions": list(a.actions)} for a in access]
         token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._kid})
         issued = dt.datetime.fromtimestamp(claims["iat"], dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {"token": token, "access_token": token, "expires_in": ttl, "issued_at": issued}
+
+    def read_token(self, text: str) -> Held | None:
+        """Return whom a registry token was given to, or None when it is no valid one or has run out."""
+        try:
+            claims = jwt.decode(
+                text, self._key.public_key(), algorithms=["ES256"], audience=SERVICE, issuer=ISSUER,
+                options={"require": ["exp", "nbf", "sub", "holder"]},
+            )  # fmt: skip
+        except jwt.InvalidTokenError:
+            return None
+        return Held(str(claims["sub"]), str(claims["holder"]))
 
     def issue_grant(self, subject: str, repository: str, actions: Sequence[str], ttl: int = 900) -> str:
         """Return a credential for one repository, used as the password of Basic authentication."""

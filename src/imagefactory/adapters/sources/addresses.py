@@ -127,13 +127,21 @@ def _resolve(host: str, port: int) -> list[IpAddress]:
     return list(dict.fromkeys(ips))
 
 
-def _check_ip(host: str, ip: IpAddress, policy: AddressPolicy) -> None:
+def inner_place(ip: IpAddress) -> Literal["machine", "private", ""]:
+    """Return whether an address leads to this machine (or a link-local neighbour), into a private network, or outside."""
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     real: IpAddress = mapped or ip
     inside = real.is_loopback or real.is_unspecified or real.is_link_local or real.is_multicast or real.is_reserved
     if inside or str(real) in _own_addresses():
+        return "machine"
+    return "" if real.is_global else "private"
+
+
+def _check_ip(host: str, ip: IpAddress, policy: AddressPolicy) -> None:
+    place = inner_place(ip)
+    if place == "machine":
         raise _refused(f"{host} leads to this machine or to a link-local address; repositories can not live there.")
-    if real.is_private and not policy.allow_private:
+    if place == "private" and not policy.allow_private:
         raise _refused(f"{host} leads into a private network; ask the operator to list it among the allowed hosts.")
 
 

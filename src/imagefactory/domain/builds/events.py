@@ -11,6 +11,8 @@ from imagefactory.kernel.events import Event
 
 @dataclasses.dataclass(frozen=True)
 class BuildEvent(Event):
+    """`before` and `after`, where an event has them, say the status around it."""
+
     project_id: uuid.UUID
     build_id: uuid.UUID
     number: int
@@ -22,12 +24,15 @@ class BuildCreated(BuildEvent):
     name: str
     method: str
     trigger: str
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "draft"})
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildQueued(BuildEvent):
     type: ClassVar[str] = "build.queued"
     why: str
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "draft"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "queued"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,8 @@ class BuildStarted(BuildEvent):
     execution_id: uuid.UUID
     attempt: int
     worker: str
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "queued"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +51,8 @@ class BuildCompleted(BuildEvent):
     execution_id: uuid.UUID
     image: str
     digest: str
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "succeeded"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +62,8 @@ class BuildFailed(BuildEvent):
     code: str
     stage: str
     message: str
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "failed"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +74,8 @@ class BuildCancelRequested(BuildEvent):
 @dataclasses.dataclass(frozen=True)
 class BuildCancelled(BuildEvent):
     type: ClassVar[str] = "build.cancelled"
+    before: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "running"})
+    after: dict[str, str] = dataclasses.field(default_factory=lambda: {"status": "cancelled"})
 
 
 @dataclasses.dataclass(frozen=True)

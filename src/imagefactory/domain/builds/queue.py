@@ -102,7 +102,9 @@ def requeue(build: Build, why: str, *, not_before: dt.datetime | None = None) ->
         enqueue(build.tenant_id)
         emit(
             _DISPATCHER,
-            events.BuildQueued(build.tenant_id, build.project_id, build.id, build.number, why),
+            events.BuildQueued(
+                build.tenant_id, build.project_id, build.id, build.number, why, {"status": str(BuildStatus.RUNNING)}
+            ),
             correlation_id=str(build.id),
         )
 

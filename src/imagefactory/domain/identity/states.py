@@ -1,4 +1,4 @@
-"""Lives of tenants, and which kinds of tokens there are."""
+"""Lives of tenants, and which kinds of tokens and identity providers there are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ class TokenKind(enum.StrEnum):
     API_KEY = "ifk"
     ACCESS = "ifa"
     REFRESH = "ifr"
+
+
+class SessionKind(enum.StrEnum):
+    """Where a sign-in lives."""
+
+    API = "api"
+    BROWSER = "browser"
+
+
+class ProofPurpose(enum.StrEnum):
+    """What a link in a mail is for; part of what is signed, so none can stand in for another."""
+
+    CONFIRM_EMAIL = "confirm_email"
+    CHANGE_EMAIL = "change_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - a name
 
 
 class TenantState(enum.StrEnum):
@@ -77,3 +92,17 @@ class AccessRequestState(enum.StrEnum):
 ACCESS_REQUEST_TRANSITIONS: dict[AccessRequestState, frozenset[AccessRequestState]] = {
     AccessRequestState.OPEN: frozenset({AccessRequestState.GRANTED, AccessRequestState.DECLINED}),
 }
+class ProviderKind(enum.StrEnum):
+    """How an identity provider speaks."""
+
+    OIDC = "oidc"
+    SAML = "saml"
+    LDAP = "ldap"
+
+
+class KeyKind(enum.StrEnum):
+    """Whom a key acts for: its owner, a service account, or one run of a CI system."""
+
+    PERSONAL = "personal"
+    SERVICE = "service"
+    CI = "ci"

@@ -13,11 +13,12 @@ from django.db.models import Q
 from imagefactory.domain.identity.selectors import require_tenant
 from imagefactory.domain.images.errors import ImageNotFound
 from imagefactory.domain.images.models import ImageVersion, Repository, Tag
-from imagefactory.domain.images.policies import registry_actions
+from imagefactory.domain.images.policies import registry_actions, write_refusal
 from imagefactory.domain.projects.errors import ProjectNotFound
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.authorize import Verdict
 from imagefactory.kernel.reference import LIBRARY
 
 
@@ -177,3 +178,15 @@ def registry_access(actor: Actor, path: str) -> frozenset[str]:
     if project.slug != slug:  # found by its id, which is another project's address if one is called like that
         return frozenset()
     return registry_actions(actor, tenant, project.id)
+
+
+def may_read(actor: Actor, repository: str) -> bool:
+    """Whether the actor may pull from this path of the registry now: the one decision about every read of it."""
+    return "pull" in registry_access(actor, repository)
+
+
+def may_write(actor: Actor, repository: str, actions: Sequence[str]) -> Verdict:
+    """Whether the actor, who may read there, may do all of `actions` too (`push`, `delete`), or why not."""
+    if set(actions) <= registry_access(actor, repository):
+        return True
+    return write_refusal(actor, repository)

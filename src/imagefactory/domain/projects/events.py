@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from imagefactory.kernel.events import Event
 
@@ -19,28 +19,34 @@ class ProjectEvent(Event):
 class ProjectCreated(ProjectEvent):
     type: ClassVar[str] = "project.created"
     name: str
+    after: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class ProjectChanged(ProjectEvent):
     type: ClassVar[str] = "project.changed"
-    before: dict[str, str]
-    after: dict[str, str]
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class ProjectArchivedEvent(ProjectEvent):
     type: ClassVar[str] = "project.archived"
+    before: dict[str, Any] = dataclasses.field(default_factory=lambda: {"archived": False})
+    after: dict[str, Any] = dataclasses.field(default_factory=lambda: {"archived": True})
 
 
 @dataclasses.dataclass(frozen=True)
 class ProjectRestored(ProjectEvent):
     type: ClassVar[str] = "project.restored"
+    before: dict[str, Any] = dataclasses.field(default_factory=lambda: {"archived": True})
+    after: dict[str, Any] = dataclasses.field(default_factory=lambda: {"archived": False})
 
 
 @dataclasses.dataclass(frozen=True)
 class ProjectDeleted(ProjectEvent):
     type: ClassVar[str] = "project.deleted"
+    before: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +55,7 @@ class CredentialCreated(ProjectEvent):
     credential_id: uuid.UUID
     name: str
     kind: str
+    after: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +63,7 @@ class CredentialDeleted(ProjectEvent):
     type: ClassVar[str] = "project.credential_deleted"
     credential_id: uuid.UUID
     name: str
+    before: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,3 +72,4 @@ class ArchiveUploaded(ProjectEvent):
     upload_id: uuid.UUID
     digest: str
     size_bytes: int
+    filename: str = ""

@@ -32,6 +32,7 @@ _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _SECRET_MAX = 16_384
 _SECRET_MIN = 4
 _PIECE = 1024 * 1024
+_TOLD = 2000  # characters of a setting in an event
 
 
 def create_project(actor: Actor, *, name: str, slug: str = "", description: str = "") -> ProjectView:
@@ -52,7 +53,8 @@ def create_project(actor: Actor, *, name: str, slug: str = "", description: str 
             made = Project.objects.create(
                 tenant_id=tenant_id, slug=slug, name=name.strip(), description=description.strip()
             )
-            emit(actor, events.ProjectCreated(tenant_id, made.id, slug, made.name))
+            after = {"name": made.name, "slug": slug, "description": made.description}
+            emit(actor, events.ProjectCreated(tenant_id, made.id, slug, made.name, after))
     except IntegrityError:
         raise ValidationFailed({"slug": [f"This team has a project {slug}. Choose another short name."]}) from None
     return view(made)
@@ -83,11 +85,22 @@ def _change(actor: Actor, project: ProjectView, if_version: int | None, **fields
         if not changed:
             raise StaleProject
         after = view(Project.objects.get(id=project.id))
-        shown = ("name", "description", "source_kind", "source")
-        before_text = {k: str(getattr(project, k)) for k in shown if getattr(project, k) != getattr(after, k)}
-        after_text = {k: str(getattr(after, k)) for k in before_text}
-        emit(actor, events.ProjectChanged(project.tenant_id, project.id, project.slug, before_text, after_text))
+        old, new = _shown(project), _shown(after)
+        # Compared whole and told cut: a Dockerfile has up to 200,000 characters, and an event is no place for it.
+        before_fields = {k: v[:_TOLD] for k, v in old.items() if v != new.get(k)}
+        after_fields = {k: v[:_TOLD] for k, v in new.items() if v != old.get(k)}
+        emit(actor, events.ProjectChanged(project.tenant_id, project.id, project.slug, before_fields, after_fields))
     return after
+
+
+def _shown(project: ProjectView) -> dict[str, str]:
+    """Return what an event says of a project's settings, one field each, so that only what changed is told."""
+    source = {f"source_{k}": str(v) for k, v in project.source.items()}
+    credential = str(project.credential_id) if project.credential_id else ""
+    return {
+        "name": project.name, "description": project.description, "source_kind": project.source_kind, **source,
+        "credential_id": credential,
+    }  # fmt: skip
 
 
 def update_project(
@@ -202,7 +215,8 @@ def delete_project(actor: Actor, project_id: uuid.UUID, *, confirm: str) -> None
         if Project.objects.filter(id=project.id, deleted_at=None).update(deleted_at=now()):
             Credential.objects.filter(project_id=project.id).delete()
             drop_project_roles(project.tenant_id, project.id)
-            emit(actor, events.ProjectDeleted(project.tenant_id, project.id, project.slug))
+            gone = {k: v[:_TOLD] for k, v in _shown(project).items()}
+            emit(actor, events.ProjectDeleted(project.tenant_id, project.id, project.slug, gone))
 
 
 def create_credential(
@@ -247,7 +261,15 @@ def create_credential(
             )
             emit(
                 actor,
-                events.CredentialCreated(project.tenant_id, project.id, project.slug, made.id, name, kind),
+                events.CredentialCreated(
+                    project.tenant_id,
+                    project.id,
+                    project.slug,
+                    made.id,
+                    name,
+                    kind,
+                    {"name": name, "kind": kind, "username": username},
+                ),  # fmt: skip
             )
     except IntegrityError:
         raise ValidationFailed(
@@ -269,7 +291,14 @@ def delete_credential(actor: Actor, project_id: uuid.UUID, credential_id: uuid.U
         credential.delete()
         emit(
             actor,
-            events.CredentialDeleted(project.tenant_id, project.id, project.slug, credential_id, credential.name),
+            events.CredentialDeleted(
+                project.tenant_id,
+                project.id,
+                project.slug,
+                credential_id,
+                credential.name,
+                {"name": credential.name, "kind": credential.kind, "username": credential.username},
+            ),  # fmt: skip
         )
 
 
@@ -308,7 +337,9 @@ def upload_archive(actor: Actor, project_id: uuid.UUID, *, filename: str, conten
         )
         emit(
             actor,
-            events.ArchiveUploaded(project.tenant_id, project.id, project.slug, made.id, blob.digest, blob.size),
+            events.ArchiveUploaded(
+                project.tenant_id, project.id, project.slug, made.id, blob.digest, blob.size, filename
+            ),
         )
     return UploadView(made.id, filename, blob.digest, blob.size, made.created_by_name, made.created_at)
 

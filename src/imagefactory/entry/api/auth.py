@@ -1,8 +1,7 @@
-"""Sign up, sign in, sign out, who am I, and API keys."""
+"""Sign up, sign in, sign out, and who am I."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,11 +10,10 @@ from ninja import Router, Status
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.api import schemas as s
-from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.api.security import BearerOrSession, actor, needs
 from imagefactory.entry.http.actors import anonymous
 
 router = Router(tags=["auth"])
-keys = Router(tags=["api-keys"])
 
 
 def tokens_out(t: services.Tokens) -> dict[str, Any]:
@@ -28,20 +26,31 @@ def tokens_out(t: services.Tokens) -> dict[str, Any]:
     }
 
 
-@router.post("/signup", response={201: s.TokensOut}, auth=None, openapi_extra=needs("none"))
+@router.post("/signup", response={201: s.TokensOut, 202: s.NoticeOut}, auth=None, openapi_extra=needs("none"))
 def sign_up(request: HttpRequest, body: s.SignUpIn) -> Status[Any]:
-    """Create a person and their tenant, and sign them in."""
+    """Create a person and their tenant, and sign them in; 202 where the e-mail address has to be confirmed first."""
     who = anonymous(request)
     made = services.sign_up(who, **body.dict())
+    if made.pending:
+        return Status(202, {"message": "A link was sent to this e-mail address. Open it, then sign in."})
     return Status(201, tokens_out(services.open_session(who, made.user_id)))
 
 
 @router.post("/login", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
 def login(request: HttpRequest, body: s.LoginIn) -> Any:
-    """Sign in with e-mail address and password."""
+    """Sign in with e-mail address and password.
+
+    An account with a second factor gets 401 `second_factor_required` and no tokens: send its code with `details.challenge` to
+    `POST /auth/login/verify` within 10 minutes.
+    """
     who = anonymous(request)
-    user_id = services.verify_password(who, email=body.email, password=body.password)
-    return tokens_out(services.open_session(who, user_id))
+    return tokens_out(services.sign_in_to_api(who, email=body.email, password=body.password))
+
+
+@router.post("/login/verify", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
+def verify(request: HttpRequest, body: s.VerifyIn) -> Any:
+    """Finish a sign-in whose password was right with the code of an authenticator app, or a recovery code."""
+    return tokens_out(services.answer_challenge(anonymous(request), challenge=body.challenge, code=body.code))
 
 
 @router.post("/refresh", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
@@ -50,7 +59,7 @@ def refresh(request: HttpRequest, body: s.RefreshIn) -> Any:
     return tokens_out(services.refresh_session(anonymous(request), body.refresh_token))
 
 
-@router.post("/logout", response={204: None}, openapi_extra=needs("signed in"))
+@router.post("/logout", response={204: None}, auth=BearerOrSession(unfinished=True), openapi_extra=needs("signed in"))
 def logout(request: HttpRequest) -> Status[None]:
     """End this API session; both of its tokens stop working at once."""
     token = request.headers.get("Authorization", "").partition(" ")[2].strip()
@@ -67,11 +76,11 @@ def me(request: HttpRequest) -> Any:
         if a.project_permissions
         else set(a.tenant_permissions)
     )
-    tenants = selectors.tenants_of(a.user_id) if a.user_id else []
+    tenants = selectors.tenants_open_to(a) if a.user_id else []
     if a.key_id is not None:
         tenants = [t for t in tenants if t.id == a.tenant_id]
     return {
-        "id": a.user_id,
+        "id": a.subject_id,
         "name": a.name,
         "email": a.email,
         "kind": a.kind,
@@ -81,25 +90,3 @@ def me(request: HttpRequest) -> Any:
         "capabilities": sorted(a.capabilities),
         "tenants": tenants,
     }
-
-
-@keys.get("", response=s.KeysOut, openapi_extra=needs("signed in"))
-def list_keys(request: HttpRequest) -> Any:
-    """Return one's own keys in this tenant."""
-    a = actor(request)
-    selectors.require_tenant(a)
-    return {"items": selectors.keys_of(a)}
-
-
-@keys.post("", response={201: s.NewKeyOut}, openapi_extra=needs("signed in"))
-def create_key(request: HttpRequest, body: s.KeyIn) -> Status[Any]:
-    """Make a key; its text is shown this once."""
-    key, text = services.create_api_key(actor(request), name=body.name, scopes=body.scopes, days=body.days)
-    return Status(201, {"id": key.id, "name": key.name, "key": text, "expires_at": key.expires_at})
-
-
-@keys.delete("/{uuid:key_id}", response={204: None}, openapi_extra=needs("signed in"))
-def revoke_key(request: HttpRequest, key_id: uuid.UUID) -> Status[None]:
-    """Revoke a key; it stops working at once."""
-    services.revoke_api_key(actor(request), key_id)
-    return Status(204, None)

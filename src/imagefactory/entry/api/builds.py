@@ -60,7 +60,7 @@ def list_builds(
     a = actor(request)
     wanted = selectors.BuildFilter(
         project_id=_project_id(a, project), status=status, method=method, ref=ref, text=text,
-        author=a.user_id if mine else None, trigger=trigger, since=_aware(since), until=_aware(until),
+        author=a.subject_id if mine else None, trigger=trigger, since=_aware(since), until=_aware(until),
     )  # fmt: skip
     items, after = selectors.list_builds(a, wanted, before=cursor, limit=max(1, min(limit, 200)))
     total = selectors.count_builds(a, wanted)

@@ -42,7 +42,7 @@ def once(view: Callable[..., Status[Any]]) -> Callable[..., Status[Any]]:
         if key is None:
             return view(request, *args, **kwargs)
         who = actor(request)
-        row_key = digest(f"{who.tenant_id}\0{who.user_id}\0{request.path}\0{key}")
+        row_key = digest(f"{who.tenant_id}\0{who.subject_id}\0{request.path}\0{key}")
         body = digest(request.body.decode("utf-8", "replace"))
         with transaction.atomic():
             row, made = Reply.objects.select_for_update().get_or_create(key=row_key, defaults={"request": body})

@@ -44,6 +44,115 @@ class LoginIn(In):
     password: Text = Field(max_length=2000)
 
 
+class VerifyIn(In):
+    challenge: Text = Field(max_length=2000)
+    code: Text = Field(max_length=40)
+
+
+class NoticeOut(Schema):
+    message: str
+
+
+class EmailIn(In):
+    email: Text = Field(max_length=300)
+
+
+class ResetIn(In):
+    token: Text = Field(max_length=400)
+    password: Text = Field(max_length=2000)
+
+
+class TokenIn(In):
+    token: Text = Field(max_length=400)
+
+
+class PasswordIn(In):
+    old_password: Text = Field(max_length=2000)
+    new_password: Text = Field(max_length=2000)
+
+
+class NewEmailIn(In):
+    email: Text = Field(max_length=300)
+    password: Text = Field("", max_length=2000)
+
+
+class ProfileIn(In):
+    name: Text = Field(max_length=200)
+    time_zone: Text = Field(max_length=64)
+
+
+class ProvenIn(In):
+    """The present password, where the sign-in is older than 15 minutes."""
+
+    password: Text = Field("", max_length=2000)
+
+
+class AppSetupOut(Schema):
+    key: str
+    uri: str
+    setup: str
+
+
+class AppIn(In):
+    setup: Text = Field(max_length=2000)
+    code: Text = Field(max_length=40)
+    password: Text = Field("", max_length=2000)
+
+
+class CodesOut(Schema):
+    """Recovery codes, shown this once; empty where there were some already."""
+
+    recovery_codes: list[str]
+
+
+class FactorOut(Schema):
+    id: int
+    kind: str
+    name: str
+    created_at: dt.datetime
+    last_used_at: dt.datetime | None
+
+
+class FactorsOut(Schema):
+    app: FactorOut | None
+    keys: list[FactorOut]
+    codes_left: int
+
+
+class SessionOut(Schema):
+    id: uuid.UUID
+    kind: str
+    device: str
+    how: str
+    address: str
+    started_at: dt.datetime
+    last_used_at: dt.datetime
+    ends_at: dt.datetime
+    current: bool
+
+
+class SessionsOut(Schema):
+    items: list[SessionOut]
+
+
+class SignInOut(Schema):
+    id: uuid.UUID
+    at: dt.datetime
+    result: str
+    how: str
+    reason: str
+    address: str
+    device: str
+
+
+class SignInsOut(Schema):
+    items: list[SignInOut]
+
+
+class PolicyIn(In):
+    required: bool
+
+
 class RefreshIn(In):
     refresh_token: Text = Field(max_length=400)
 
@@ -73,29 +182,6 @@ class MeOut(Schema):
     permissions: list[str]
     capabilities: list[str]
     tenants: list[TenantOut]
-
-
-class KeyIn(In):
-    name: Text = Field(max_length=200)
-    scopes: list[Text] | None = Field(None, max_length=50)
-    days: int = Field(90, ge=-1, le=10_000)
-
-
-class KeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    prefix: str
-    scopes: list[str]
-    created_at: dt.datetime
-    expires_at: dt.datetime
-    last_used_at: dt.datetime | None
-
-
-class NewKeyOut(Schema):
-    id: uuid.UUID
-    name: str
-    key: str
-    expires_at: dt.datetime
 
 
 class ProjectIn(In):
@@ -321,8 +407,38 @@ class ImagesOut(Page):
     items: list[ImageOut]
 
 
-class KeysOut(Schema):
-    items: list[KeyOut]
+class AuditEntryOut(Schema):
+    event_id: uuid.UUID
+    occurred_at: dt.datetime
+    recorded_at: dt.datetime
+    seq: int = Field(description="Number in the chain of its tenant.")
+    tenant_id: uuid.UUID | None
+    project_id: uuid.UUID | None
+    type: str
+    actor_id: uuid.UUID | None
+    actor_kind: str
+    actor_name: str
+    actor_email: str
+    key_id: uuid.UUID | None
+    object_kind: str
+    object_id: str
+    object_label: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    details: dict[str, Any]
+    result: str
+    reason: str
+    address: str
+    request_id: str
+    correlation_id: str
+    hash: str
+
+
+class AuditOut(Page):
+    items: list[AuditEntryOut]
+    previous_cursor: str = ""
+    total: int
+    total_is_estimate: bool
 
 
 class LogLinesOut(Schema):

@@ -20,13 +20,18 @@ class BearerOrSession(AuthBase):
     openapi_scheme = "bearer"
     openapi_description = "An API key (`ifk_…`) or an access token from `POST /auth/login`."
 
+    def __init__(self, *, unfinished: bool = False) -> None:
+        """`unfinished` also lets in who has yet to confirm an address or change a password."""
+        super().__init__()
+        self._unfinished = unfinished
+
     def __call__(self, request: HttpRequest) -> Actor:
         """Return who asks.
 
         Raises Unauthorized, and PermissionDenied for a write by cookie without the forgery token: ninja exempts its
         views from Django's check, and a browser sends the cookie on its own, but never a bearer token.
         """
-        found = actor_of(request)
+        found = actor_of(request, unfinished=self._unfinished)
         if not request.headers.get("Authorization"):
             _check_forgery(request)
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 import re
 import uuid
@@ -23,18 +24,22 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
+from imagefactory.domain.identity.errors import SecondFactorRequired
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
-from imagefactory.entry.api import access_requests, members, reference
+from imagefactory.entry.api import access_requests, members, networks, reference, service_accounts, sign_ins
+from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
+from imagefactory.entry.api import identity_providers as provider_routes
 from imagefactory.entry.api import images as image_routes
 from imagefactory.entry.api import invitations as invitation_routes
+from imagefactory.entry.api import keys as key_routes
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
 from imagefactory.entry.api import roles as role_routes
 from imagefactory.entry.api.security import BearerOrSession
-from imagefactory.entry.http.actors import actor_of, client_address
+from imagefactory.entry.http.actors import actor_of, client_address, known_address
 from imagefactory.entry.http.failures import database_away, envelope
 from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
@@ -42,6 +47,7 @@ from imagefactory.kernel.errors import (
     FactoryError,
     InvalidRequest,
     NotFound,
+    PermissionDenied,
     TooLarge,
     Unauthorized,
     ValidationFailed,
@@ -57,7 +63,12 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 api.add_router("/auth", auth_routes.router)
-api.add_router("/api-keys", auth_routes.keys)
+api.add_router("/auth", sign_ins.router)
+api.add_router("/api-keys", key_routes.router)
+api.add_router("/service-accounts", service_accounts.router)
+api.add_router("/tenants/current/key-policy", key_routes.policy)
+api.add_router("/tenants/current/network", networks.router)
+api.add_router("/admin/tenants", networks.admin)
 api.add_router("/projects", project_routes.router)
 api.add_router("/projects", members.of_project)
 api.add_router("/members", members.router)
@@ -66,7 +77,12 @@ api.add_router("/roles", role_routes.router)
 api.add_router("/access-requests", access_requests.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/identity-providers", provider_routes.router)
+api.add_router("/auth", provider_routes.exchange)
+api.add_router("/ci-trust", provider_routes.trust)
 api.add_router("/notifications", notification_routes.router)
+api.add_router("/audit", audit_routes.router)
+api.add_router("/admin", audit_routes.admin)
 
 
 @api.exception_handler(FactoryError)
@@ -160,8 +176,8 @@ def stream_grant(request: HttpRequest) -> JsonResponse:
 
 
 def _person(actor: Actor) -> str:
-    """Return the topic under which news of the asking person's rights go out; a key has its maker's."""
-    return f"user:{actor.person}"
+    """Return the topic under which news of the asking person's rights go out; a key has its maker's or its service account's."""
+    return f"user:{actor.subject_id}"
 
 
 def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
@@ -169,12 +185,22 @@ def _actor_for_build(request: HttpRequest, build_id: uuid.UUID) -> Actor:
     actor = actor_of(request)
     if actor.tenant_id is not None or actor.user_id is None:
         return actor
-    for tenant in identity.tenants_of(actor.user_id):
-        candidate = identity.actor_for_user(actor.user_id, tenant.slug)
+    for tenant in identity.tenants_open_to(actor):
+        candidate = _in_tenant(request, tenant.slug)
+        if candidate is None:
+            continue
         scope.enter(candidate.tenant)
         if builds.may_see(candidate, build_id):
             return candidate
     raise NotFound("build")
+
+
+def _in_tenant(request: HttpRequest, tenant: str) -> Actor | None:
+    """Return who asks as an actor in one of their tenants; None where it is shut to this address or way of signing in."""
+    try:
+        return actor_of(request, tenant)
+    except (PermissionDenied, SecondFactorRequired):
+        return None
 
 
 def _topics(request: HttpRequest, asked: str) -> list[str]:
@@ -185,7 +211,7 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
     """
     actor = actor_of(request)
     allowed: set[str] = set()
-    within = _Within(actor)
+    within = _Within(request, actor)
     for topic in asked.split(",")[:20]:
         kind, _, text = topic.partition(":")
         try:
@@ -208,11 +234,12 @@ def _topics(request: HttpRequest, asked: str) -> list[str]:
 class _Within:
     """The asking person as an actor in each of their tenants; a key only in its own, with its scopes."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, request: HttpRequest, actor: Actor) -> None:
+        self._request = request
         self._actor = actor
-        self._made: dict[uuid.UUID, Actor] = {actor.tenant_id: actor} if actor.tenant_id else {}
+        self._made: dict[uuid.UUID, Actor | None] = {actor.tenant_id: actor} if actor.tenant_id else {}
         named = actor.tenant_id is not None or actor.user_id is None
-        self._tenants = [] if named else [t.id for t in identity.tenants_of(actor.person)]
+        self._tenants = [] if named else [t.id for t in identity.tenants_open_to(actor)]
 
     def actors(self) -> Iterator[Actor]:
         """Yield each with their tenant in scope."""
@@ -221,9 +248,10 @@ class _Within:
             yield self._actor
         for tenant_id in self._tenants:
             if tenant_id not in self._made:
-                self._made[tenant_id] = identity.actor_for_user(self._actor.person, str(tenant_id))
-            scope.enter(tenant_id)
-            yield self._made[tenant_id]
+                self._made[tenant_id] = _in_tenant(self._request, str(tenant_id))
+            if (made := self._made[tenant_id]) is not None:
+                scope.enter(tenant_id)
+                yield made
 
     def tenant_topics(self, tenant_id: uuid.UUID) -> set[str]:
         actor = next((a for a in self.actors() if a.tenant_id == tenant_id), None)
@@ -239,7 +267,8 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     Basic auth with an API key as the password. A stranger gets 401; a member without the right gets a token without it,
     and the registry then refuses.
     """
-    from imagefactory.entry.http.registry import issue, read_grant
+    from imagefactory.entry.http.refusals import note_scopes
+    from imagefactory.entry.http.registry import issue, read_grant, refused_scopes
 
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -253,12 +282,18 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     if grant is not None:
         return JsonResponse(issue(grant.subject, scopes, grant.allows))
     try:
-        actor = identity.actor_for_token(password[:400], address=client_address(request))
+        actor = identity.actor_for_token(
+            password[:400], request_id=getattr(request, "request_id", ""), address=known_address(request)
+        )
         scope.enter(actor.tenant)
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
-    return JsonResponse(issue(f"{actor.tenant_slug}/{actor.email}", scopes, lambda path: registry_access(actor, path)))
+    allowed = functools.cache(functools.partial(registry_access, actor))
+    note_scopes(request, actor, refused_scopes(scopes, allowed))
+    holder = f"key:{actor.key_id}" if actor.key_id else f"session:{identity.session_of_token(password[:400])}"
+    subject = f"{actor.tenant_slug}/{actor.email or actor.subject_id}"
+    return JsonResponse(issue(subject, scopes, allowed, holder))
 
 
 def openapi_text() -> str:

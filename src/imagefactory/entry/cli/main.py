@@ -38,6 +38,9 @@ _API_COMMANDS = (
     ("invitations", "invitations"),
     ("roles", "roles"),
     ("access", "access"),
+    ("audit", "audit"),
+    ("service_accounts", "service-account"),
+    ("networks", "network"),
     ("demo", ""),
 )
 
@@ -155,9 +158,24 @@ def status() -> None:
     out.print(table)
     _say(isolation.in_force(site.settings))
     _say(f"Logs: {site.log('PROCESS')}")
+    for sentence in _stuck_events():
+        _warn(sentence)
     sick = start.health(site)
     _say(f"{site.settings.public_url} {f'does not answer: {sick}' if sick else 'answers'}")
     raise typer.Exit(1 if sick or any(state.state != "running" for state in states) else 0)
+
+
+def _stuck_events() -> list[str]:
+    """Return a sentence for each event whose reaction keeps failing; none when the database does not answer."""
+    import psycopg
+
+    from imagefactory.kernel import pg
+    from imagefactory.kernel.outbox.stuck import stuck_events
+
+    try:
+        return [stuck.sentence() for stuck in stuck_events(pg.conninfo())]
+    except psycopg.Error:
+        return []  # that the database is away is told by the processes' states
 
 
 @app.command()

@@ -24,7 +24,7 @@ from imagefactory.adapters.sources.base import (
 from imagefactory.adapters.sources.git import GitRepositories
 from imagefactory.adapters.sources.inline import write_inline
 from imagefactory.domain.builds.services.execution import Failure, Work
-from imagefactory.domain.identity.selectors import actor_for_user
+from imagefactory.domain.identity.selectors import actor_for_starter, actor_for_user
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import open_credential
 from imagefactory.entry.dispatcher.failing import NotDispatched, StageFailed, room
@@ -172,11 +172,12 @@ def _unknown(image: Image) -> Failure:
 
 @pg.outlast
 def _rights(work: Work, tenant: str, repository: str) -> frozenset[str]:
-    """Return what the person who started this attempt may do there now; a schedule's build has the tenant's own rights."""
+    """Return what the person or key that started this attempt may do there now; a schedule's build has the tenant's own rights."""
     if work.started_by_id is None:
         own = repository.startswith((f"{tenant}/", f"{LIBRARY}/"))
         return registry_access(actors.system("dispatcher"), repository) if own else frozenset()
     try:
-        return registry_access(actor_for_user(uuid.UUID(str(work.started_by_id)), tenant), repository)
+        starter = uuid.UUID(str(work.started_by_id))
+        return registry_access(actor_for_starter(starter, tenant) or actor_for_user(starter, tenant), repository)
     except FactoryError:
         return frozenset()

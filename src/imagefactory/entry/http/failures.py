@@ -14,8 +14,9 @@ from django.shortcuts import redirect, render
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import Person, owners_of
 from imagefactory.entry.http.actors import actor_of
+from imagefactory.entry.http.refusals import note
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unavailable
+from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unauthorized, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,15 @@ STATUS: dict[str, int] = {
     "unauthorized": 401,
     "token_expired": 401,
     "permission_denied": 403,
+    "address_not_allowed": 403,
     "tenant_capability_not_entitled": 403,
     "tenant_suspended": 403,
+    "sign_in_bound": 403,
+    "sign_in_refused": 403,
+    "sso_required": 403,
+    "second_factor_required": 403,
+    "email_confirmation_required": 403,
+    "password_change_required": 428,
     "not_found": 404,
     "conflict": 409,
     "invalid_transition": 409,
@@ -38,6 +46,13 @@ STATUS: dict[str, int] = {
     "rate_limited": 429,
     "internal_error": 500,
     "unavailable": 503,
+}
+
+# Where a page leads someone who has something to do before it opens.
+NEXT_STEP: dict[str, str] = {
+    "email_confirmation_required": "/login/confirm",
+    "password_change_required": "/login/change-password",
+    "second_factor_required": "/me/security/required?tenant=",
 }
 
 HEADINGS: dict[int, str] = {
@@ -77,6 +92,9 @@ def database_away(error: OperationalError) -> Unavailable:
 
 
 def status_of(error: FactoryError) -> int:
+    """Return the HTTP status; whoever has not yet proven who they are gets 401, whatever is missing."""
+    if isinstance(error, Unauthorized):
+        return 401
     return STATUS.get(error.code, 400)
 
 
@@ -86,6 +104,7 @@ def wants_json(request: HttpRequest) -> bool:
 
 def envelope(request: HttpRequest, error: FactoryError) -> JsonResponse:
     """Return the one error shape of the API (contracts.md, "HTTP API")."""
+    note(request, error, status_of(error))
     body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
@@ -116,6 +135,9 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
 
         wanted = request.get_full_path() if request.method == "GET" else "/"
         return redirect("/login?" + urlencode({"next": wanted}) if wanted != "/" else "/login")
+    note(request, error, status_of(error))
+    if error.code in NEXT_STEP:
+        return redirect(NEXT_STEP[error.code] + str(error.details.get("tenant", "")))
     response = render(
         request,
         "error.html",

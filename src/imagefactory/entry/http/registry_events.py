@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import re
+import uuid
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from imagefactory.adapters.registries.events import RegistryEvent, read_events, shared_secret
 from imagefactory.adapters.registries.reader import NotAnImage, RegistryAway, RegistryReader, Stored
 from imagefactory.adapters.registries.tokens import Access
-from imagefactory.domain.identity.selectors import person_by_email, tenant_with_slug
+from imagefactory.domain.identity.selectors import person_by_email, program_name, tenant_with_slug
 from imagefactory.domain.images.services import Published, record_push, record_removal
 from imagefactory.domain.projects.selectors import ProjectView, project_at
 from imagefactory.entry.http.registry import issuer
@@ -108,8 +110,14 @@ def _pushed(event: RegistryEvent, reader: RegistryReader, project: ProjectView) 
         return
     record_push(
         _who(event), tenant_id=project.tenant_id, project_id=project.id, published=_published(event, stored), tag=tag,
-        origin={"kind": "push", "by": event.subject.partition("/")[2], "client": event.client},
+        origin={"kind": "push", "by": _by(event), "client": event.client},
     )  # fmt: skip
+
+
+def _by(event: RegistryEvent) -> str:
+    """Return a person's e-mail address, or the name of the program that pushed."""
+    who = _who(event)
+    return who.email or who.name
 
 
 def _removed(event: RegistryEvent, reader: RegistryReader) -> None:
@@ -127,9 +135,27 @@ def _published(event: RegistryEvent, stored: Stored) -> Published:
 
 
 def _who(event: RegistryEvent) -> Actor:
-    """Return who pushed: the token's subject is `<tenant>/<e-mail>`, signed by our own token service."""
-    email = event.subject.partition("/")[2]
-    person = person_by_email(email) if email else None
+    """Return who pushed: the token's subject is `<tenant>/<e-mail>`, or `<tenant>/<id>` for who is no person.
+
+    It was signed by our own token service.
+    """
+    said = event.subject.partition("/")[2]
+    if program := _program(said):
+        return program
+    person = person_by_email(said) if said else None
     if person is None:
-        return actors.system(email or event.subject or "registry")
+        return actors.system(said or event.subject or "registry")
     return Actor(ActorKind.USER, person.name, user_id=person.id, email=person.email)
+
+
+def _program(said: str) -> Actor | None:
+    """Return the service account or the CI run with this id, for the record of what it pushed."""
+    if not re.fullmatch("[0-9a-f-]{36}", said):
+        return None
+    found = program_name(uuid.UUID(said))
+    if found is None:
+        return None
+    kind, name = found
+    if kind is ActorKind.CI:
+        return Actor(kind, name, key_id=uuid.UUID(said))
+    return Actor(kind, name, service_account_id=uuid.UUID(said))

@@ -29,6 +29,13 @@ _STATEMENTS = (
     "(select session_key from django_session where expire_date < %s limit %s)",
     "delete from identity_authsession where id in "
     "(select id from identity_authsession where refresh_expires_at < %s limit %s)",
+    # A person sees 90 days of their own sign-ins.
+    "delete from identity_signinrecord where id in "
+    "(select id from identity_signinrecord where created_at < %s - interval '83 days' limit %s)",
+    # Keys of CI runs a week after their last minute; what they did stays in the audit trail.
+    "delete from identity_apikey where id in "
+    "(select id from identity_apikey where kind = 'ci' and expires_at < %s limit %s)",
+    "delete from identity_spenttoken where key in (select key from identity_spenttoken where expires_at < %s limit %s)",
     "delete from procrastinate_jobs where id in (select j.id from procrastinate_jobs j where j.status = 'succeeded' "
     "and not exists (select 1 from procrastinate_events e where e.job_id = j.id and e.at >= %s) limit %s)",
 )

@@ -20,7 +20,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from imagefactory.entry.stream.sse import Request
 
-PASSED: Final = ("cookie", "authorization", "x-tenant-id")
+PASSED: Final = ("cookie", "authorization", "x-tenant-id", "x-forwarded-for")
+_ADDRESS: Final = "x-forwarded-for"  # written by the front door; a tenant may let in some networks only
 KEEP: Final = 3.0  # seconds that one answer serves all who ask the same with the same credentials
 _CACHED: Final = 10_000
 
@@ -61,7 +62,8 @@ class Ask:
     @property
     def who(self) -> str:
         """A hash that tells callers apart without keeping what they showed."""
-        return hashlib.sha256(repr(self.credentials).encode()).hexdigest()
+        shown = [each for each in self.credentials if each[0] != _ADDRESS]
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
 
     @classmethod
     def of(cls, request: Request, request_id: str) -> Ask:

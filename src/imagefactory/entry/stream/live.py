@@ -17,6 +17,7 @@ from imagefactory.entry.stream import sse
 from imagefactory.entry.stream.sse import Connection
 
 _EVENT_ID: Final = re.compile(r"[0-9]{1,19}(\.[0-9a-f]{1,16}\.[0-9]{1,19})?")
+_RIGHTS: Final = ("member.", "service_account.")
 _NO_CHANGE: Final = frozenset({"member.signed_in", "member.sign_in_refused"})
 KEPT: Final = 10_000  # events; at most 8 kB each, mostly 300 bytes
 
@@ -79,7 +80,7 @@ class LiveHub:
         body = {"id": notice.id, "type": notice.type, "data": notice.data}
         event_id = f"{notice.id}.{self._epoch}.{self._last}"
         self._ring.append(_Kept(self._last, notice.id, notice.topics, sse.event(notice.type, body, event_id)))
-        if notice.type.startswith("member.") and notice.type not in _NO_CHANGE:
+        if notice.type.startswith(_RIGHTS) and notice.type not in _NO_CHANGE:
             self._forget()
             for ends in [each for topic in notice.topics for each in self.rights.get(topic, ())]:
                 ends()

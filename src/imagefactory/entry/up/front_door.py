@@ -14,6 +14,7 @@ from imagefactory.entry.up.site import Site
 _TRUSTED = "trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict"
 _PAGES = Path(__file__).with_name("pages")
 STATIC = Path(imagefactory.__file__).parent / "entry" / "web" / "static"
+REGISTRY_CHECK = "/internal/registry-check"
 # A layer of an image; a registry of this size keeps whole disks of machines.
 MOST_REGISTRY_BODY = "64GiB"
 
@@ -46,6 +47,8 @@ def configuration(site: Site) -> str:
         web=_word(f"unix/{site.run / 'web.sock'}"),
         static=_word(STATIC),
         pages=_word(_PAGES),
+        check=REGISTRY_CHECK,
+        registry_away=json.dumps({"errors": [{"code": "UNAVAILABLE", "message": _STARTING, "detail": None}]}),
         starting=_envelope("unavailable", _STARTING),
         too_large=_envelope("too_large", _TOO_LARGE),
         registry_body=MOST_REGISTRY_BODY,
@@ -127,6 +130,12 @@ _TEMPLATE = """\
 		request_body {{
 			max_size {registry_body}
 		}}
+		# Web is asked before each request, without its body, whether the holder of the token may still do this. No answer
+		# is a refusal.
+		forward_auth {web} {{
+			uri {check}
+			import upstream
+		}}
 		reverse_proxy {registry} {{
 			import upstream
 		}}
@@ -174,7 +183,12 @@ _TEMPLATE = """\
 	handle_errors 502 503 504 {{
 		header Retry-After 3
 		header Cache-Control no-store
-		@programs path /api/* /v2/* /live/* /registry/*
+		@away path /v2 /v2/*
+		handle @away {{
+			header Content-Type application/json
+			respond `{registry_away}` 503
+		}}
+		@programs path /api/* /live/* /registry/*
 		handle @programs {{
 			header Content-Type application/json
 			respond `{starting}` {{err.status_code}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from django.contrib.auth import get_user_model, login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,16 +13,10 @@ from imagefactory.entry.http.actors import actor_of, anonymous
 from imagefactory.entry.web import invited
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.redirects import own_address
+from imagefactory.entry.web.signin import door, providers, webauthn
+from imagefactory.entry.web.signin.mail_views import PENDING
 from imagefactory.kernel import env
 from imagefactory.kernel.errors import RateLimited, Unauthorized, ValidationFailed
-
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-def enter(request: HttpRequest, user_id: uuid.UUID) -> None:
-    """Sign this browser in as a person who just proved who they are."""
-    # Django's own door: it wants the account's object, makes a new session and a new forgery token.
-    login(request, get_user_model().objects.get(pk=user_id), backend=_BACKEND)
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,14 +27,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         try:
             password = request.POST.get("password", "")
             found = services.verify_password(anonymous(request), email=form.value("email"), password=password)
-            enter(request, found)
-            return redirect(wanted)
+            return door.enter(request, found, how="password", wanted=wanted)
         except (Unauthorized, RateLimited) as error:
             form = Form(form.values, {"email": [error.message]})
             status = 429 if isinstance(error, RateLimited) else 422
     elif request.user.is_authenticated:
         return redirect(wanted)
-    page = {"form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open"}
+    page = {
+        "form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open", "mail": env.get().has_mail,
+        "passkeys": not webauthn.obstacle(), "providers": providers.buttons(request, wanted),
+    }  # fmt: skip
     return render(request, "login.html", page, status=status)
 
 
@@ -53,8 +48,11 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         given = dict(form.values) | {"time_zone": form.value("time_zone") or "UTC"}
         try:
             made = services.sign_up(anonymous(request), password=request.POST.get("password", ""), **given)
-            enter(request, made.user_id)
-            return redirect(f"/t/{made.tenant_slug}/")
+            if made.pending:
+                # The same whether there was an account with this address: only its owner is told, by mail.
+                request.session[PENDING] = {"user": str(made.user_id), "email": given["email"].strip()}
+                return redirect("/login/confirm")
+            return door.enter(request, made.user_id, how="password", wanted=f"/t/{made.tenant_slug}/")
         except ValidationFailed as error:
             fields = (*names[:2], "password", *names[2:])
             ordered = {name: error.fields[name] for name in fields if name in error.fields}
@@ -67,7 +65,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    logout(request)
+    door.leave(request)
     return redirect("/login")
 
 

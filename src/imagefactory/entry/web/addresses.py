@@ -31,11 +31,13 @@ class Need:
     place: Place
     permission: Permission | None = None
     system_roles: frozenset[SystemRole] = frozenset()
+    owner: bool = False  # in the tenant of the address, signed in as a person
 
 
 OPEN: Final = Need(Place.NOWHERE)
 SIGNED_IN: Final = Need(Place.PERSON)
 MEMBER: Final = Need(Place.TENANT)
+OWNER: Final = Need(Place.TENANT, owner=True)
 
 
 def in_tenant(permission: Permission) -> Need:

@@ -47,21 +47,21 @@ class Query:
         return "?" + urlencode({k: v for k, v in {"q": self.text, **more}.items() if v})
 
 
-def _terms(text: str) -> list[str]:
+def terms_of(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError:  # an open quotation mark
         return text.split()
 
 
-def _quoted(terms: list[str]) -> str:
+def quoted(terms: list[str]) -> str:
     return " ".join(f'"{t}"' if " " in t else t for t in terms)
 
 
 def read(actor: Actor, text: str, project_id: uuid.UUID | None = None) -> Query:
     """Read the text of the box; what is wrong becomes a hint, and the rest still filters."""
     text = text.replace("\0", "")[:MAX_LENGTH].strip()
-    terms = _terms(text)
+    terms = terms_of(text)
     fields: dict[str, object] = {"project_id": project_id}
     words: list[str] = []
     hints: list[str] = []
@@ -78,7 +78,7 @@ def read(actor: Actor, text: str, project_id: uuid.UUID | None = None) -> Query:
             except _Hint as hint:
                 hints.append(str(hint))
     fields["text"] = " ".join(words)
-    chips = [Chip(t, _quoted(terms[:i] + terms[i + 1 :])) for i, t in enumerate(terms)]
+    chips = [Chip(t, quoted(terms[:i] + terms[i + 1 :])) for i, t in enumerate(terms)]
     return Query(text, BuildFilter(**fields), chips, " ".join(hints))  # type: ignore[arg-type]
 
 

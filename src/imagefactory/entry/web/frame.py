@@ -81,7 +81,7 @@ def _nav(actor: Actor, path: str, running: int) -> list[NavItem]:
 
 def frame_of(request: HttpRequest, actor: Actor) -> Frame:
     """Return the frame of a page that `actor` looks at."""
-    tenants = identity.tenants_of(actor.person)
+    tenants = identity.tenants_open_to(actor)
     nav = _nav(actor, request.path, running_count(actor))
     tenant = next(
         (t for t in tenants if t.slug == actor.tenant_slug),

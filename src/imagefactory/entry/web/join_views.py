@@ -9,7 +9,6 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -21,9 +20,9 @@ from imagefactory.domain.identity.services.accepting import AGAIN, ended
 from imagefactory.entry.http.actors import actor_of, anonymous
 from imagefactory.entry.http.failures import HEADINGS, status_of
 from imagefactory.entry.web import invited
-from imagefactory.entry.web.account_views import enter
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.people_rows import allowed, role_name
+from imagefactory.entry.web.signin import door
 from imagefactory.kernel.errors import FactoryError, ValidationFailed
 
 
@@ -53,7 +52,7 @@ def _open(request: HttpRequest, token: str) -> HttpResponse:
 def _act(request: HttpRequest, token: str, offer: Offer) -> HttpResponse:
     """Do what a button of the page says: sign in first, switch accounts, ask for a new link, or join."""
     if "switch" in request.POST:
-        logout(request)
+        door.leave(request)
         return redirect(request.path)
     if "sign-in" in request.POST:
         return invited.remember(redirect("/login"), request.path)
@@ -72,7 +71,9 @@ def _act(request: HttpRequest, token: str, offer: Offer) -> HttpResponse:
             )  # fmt: skip
         except ValidationFailed as error:
             return _page(request, offer, Form(form.values, error.fields))
-        enter(request, joined.user_id)
+        answer = door.enter(request, joined.user_id, how="password", wanted=f"/t/{joined.tenant_slug}/")
+        messages.success(request, f"Welcome to {offer.tenant_name}.")
+        return invited.forget(answer)
     messages.success(request, f"Welcome to {offer.tenant_name}.")
     return invited.forget(redirect(f"/t/{joined.tenant_slug}/"))
 

@@ -28,6 +28,8 @@ _MARKS = {
     "pass": Mark("ok", "good", "Passed"),
     "warn": Mark("warn", "warn", "Warning"),
     "fail": Mark("fail", "bad", "Failed"),
+    "done": Mark("ok", "good", "Done"),
+    "refused": Mark("lock", "warn", "Refused"),
 }
 
 

@@ -34,7 +34,11 @@ _ENTRIES: Final = (
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
     Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
+    Entry("Activity", "activity", Permission.AUDIT_VIEW, "activity", "a", "audit trail log history who"),
     Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run"),
+    Entry("Service accounts", "settings/service-accounts", Permission.TEAM_MANAGE, "", "", "robots machines ci keys"),
+    Entry("Keys of the team", "settings/keys", Permission.TEAM_MANAGE, "", "", "api tokens", tenant_wide=True),
+    Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
     Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -61,7 +60,7 @@ def _fits(text: str, *names: str) -> bool:
 def _tenants(request: HttpRequest, text: str) -> Group:
     if not request.user.is_authenticated:
         raise Unauthorized("Sign in first.")
-    mine = identity.tenants_of(uuid.UUID(str(request.user.pk)))
+    mine = identity.tenants_open_to(actor_of(request))
     fitting = [t for t in mine if _fits(text, t.name, t.slug)]
     items = [Item(reverse("overview", kwargs={"tenant": t.slug}), t.name, t.role.capitalize()) for t in fitting[:MOST]]
     return Group("Teams", items)

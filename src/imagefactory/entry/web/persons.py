@@ -19,6 +19,7 @@ def person_in_tenant(request: HttpRequest) -> Actor:
     wanted = request.GET.get("tenant") or request.POST.get("tenant")
     if not wanted and request.user.is_authenticated:
         user_id = uuid.UUID(str(request.user.pk))
-        tenants = selectors.tenants_of(user_id)
-        wanted = selectors.last_tenant_slug(user_id) or (tenants[0].slug if tenants else None)
+        bound = str((request.session.get("sso") or {}).get("bound") or "")
+        tenants = [] if bound else selectors.tenants_of(user_id)
+        wanted = bound or selectors.last_tenant_slug(user_id) or (tenants[0].slug if tenants else None)
     return actor_of(request, wanted[:64] if wanted else None)

@@ -7,10 +7,11 @@ from typing import Final
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 
-from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.permissions import Permission, SystemRole
 from imagefactory.entry.web import (
     account_views,
     appearance,
+    audit_views,
     build_list_views,
     build_views,
     help_views,
@@ -25,7 +26,20 @@ from imagefactory.entry.web import (
     project_views,
     settings_views,
 )
-from imagefactory.entry.web.addresses import MEMBER, OPEN, SIGNED_IN, Page, in_project, in_some_project, in_tenant
+from imagefactory.entry.web.addresses import (
+    MEMBER,
+    OPEN,
+    SIGNED_IN,
+    Page,
+    in_project,
+    in_some_project,
+    in_tenant,
+    of_installation,
+)
+from imagefactory.entry.web.key_urls import KEY_PAGES
+from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
+from imagefactory.entry.web.signin import urls as signin_urls
+from imagefactory.entry.web.sso import pages as sso
 
 
 class DigestConverter(StringConverter):
@@ -51,19 +65,24 @@ VIEW, EDIT = in_project(Permission.PROJECT_VIEW), in_project(Permission.SETTINGS
 VIEW_BUILD, READ_LOG = in_project(Permission.BUILD_VIEW), in_project(Permission.LOG_DOWNLOAD)
 START, CANCEL = in_project(Permission.BUILD_START), in_project(Permission.BUILD_CANCEL)
 
+AUDIT = in_some_project(Permission.AUDIT_VIEW)
+SEE_ALL = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
+
 # Each area with many pages has a table of its own, added here.
 PAGES: Final = (
     Page("", account_views.home, "home", OPEN),
     Page("login", account_views.sign_in, "login", OPEN),
     Page("signup", account_views.sign_up, "signup", OPEN),
     Page("logout", account_views.sign_out, "logout", OPEN),
+    *signin_urls.PAGES,
+    *sso.PAGES,
+    *sign_in_settings.PAGES,
     Page("tenants/new", account_views.new_tenant, "tenant-new", SIGNED_IN),
     Page("appearance", appearance.appearance, "appearance", OPEN),
     Page("palette", palette_views.palette, "palette", SIGNED_IN),
     Page("me/profile", me_views.profile, "me", SIGNED_IN),
     Page("me/password", me_views.password, "me-password", SIGNED_IN),
-    Page("me/keys", me_views.keys, "me-keys", SIGNED_IN),
-    Page("me/keys/<uuid:key_id>/revoke", me_views.revoke_key, "me-key-revoke", SIGNED_IN),
+    *KEY_PAGES,
     Page("me/appearance", me_views.appearance, "me-appearance", SIGNED_IN),
     Page("me/notifications", notification_views.email_settings, "me-notifications", SIGNED_IN),
     Page("notifications", notification_views.notifications, "notifications", SIGNED_IN),
@@ -74,6 +93,10 @@ PAGES: Final = (
     Page("help", help_views.topic, "help", OPEN),
     Page("help/<slug:name>", help_views.topic, "help-topic", OPEN),
     Page(f"{_T}/", overview_views.overview, "overview", MEMBER),
+    Page(f"{_T}/activity", audit_views.activity, "activity", AUDIT),
+    Page(f"{_T}/activity/export", audit_views.export_activity, "activity-export", AUDIT),
+    Page("admin/audit", audit_views.installation, "admin-audit", SEE_ALL),
+    Page("admin/audit/export", audit_views.export_installation, "admin-audit-export", SEE_ALL),
     Page(f"{_T}/builds", build_list_views.tenant_builds, "builds", MEMBER),
     Page(f"{_T}/builds/new", build_list_views.choose_project, "build-choose", in_some_project(Permission.BUILD_START)),
     Page(f"{_T}/projects", project_views.projects, "projects", MEMBER),

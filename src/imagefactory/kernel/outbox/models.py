@@ -21,6 +21,8 @@ class OutboxEvent(models.Model):
     actor_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     actor_kind = models.CharField(max_length=10)
     actor_name = models.CharField(max_length=200)
+    actor_email = models.CharField(max_length=254, blank=True, default="", db_default="")
+    key_id: models.UUIDField[uuid.UUID | None, uuid.UUID | None] = models.UUIDField(null=True)
     source = models.CharField(max_length=60)
     correlation_id = models.CharField(max_length=64, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
@@ -28,6 +30,10 @@ class OutboxEvent(models.Model):
     address = models.CharField(max_length=64, blank=True)
     payload = models.JSONField(default=dict)
     delivered_at = models.DateTimeField(null=True)
+    # An event whose reaction fails is tried again at `not_before`, later each time, and holds up no other meanwhile.
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    not_before = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [

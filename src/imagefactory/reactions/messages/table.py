@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages import builds, team
+from imagefactory.reactions.messages import builds, keys, sign_in, team
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
@@ -21,4 +21,15 @@ COMPOSERS: Final[dict[str, Composer]] = {
     "invitation.resent": team.invitation,
     "member.removed": team.member_removed,
     "member.role_set": team.role_set,
+    "member.email_change_asked": sign_in.email_change_asked,
+    "member.email_changed": sign_in.email_changed,
+    "member.email_confirmation_asked": sign_in.confirmation_asked,
+    "member.password_changed": sign_in.password_changed,
+    "member.password_reset_asked": sign_in.reset_asked,
+    "member.recovery_codes_made": sign_in.codes_made,
+    "member.second_factor_added": sign_in.factor_added,
+    "member.second_factor_removed": sign_in.factor_removed,
+    "member.sign_up_repeated": sign_in.sign_up_repeated,
+    "member.signed_in": sign_in.signed_in,
+    "key.expiring": keys.expiring,
 }

@@ -56,5 +56,5 @@ def _cancel(actor: Actor, build_id: uuid.UUID) -> str:
             pg.hint(CANCELS, str(build_id))
     elif build.status in CANCELLABLE:
         mine.update(status=BuildStatus.CANCELLED, finished_at=now(), cancel_requested_at=now())
-        emit(actor, events.BuildCancelled(*who), correlation_id=str(build_id))
+        emit(actor, events.BuildCancelled(*who, {"status": str(build.status)}), correlation_id=str(build_id))
     return build.status

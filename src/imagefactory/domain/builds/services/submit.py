@@ -151,7 +151,7 @@ def _same_request(actor: Actor, key: str, request: str) -> BuildDetail | None:
 
     Raises Conflict when it was a different request.
     """
-    row = Build.objects.filter(tenant_id=actor.tenant, created_by_id=actor.user_id, idempotency_key=key).first()
+    row = Build.objects.filter(tenant_id=actor.tenant, created_by_id=actor.subject_id, idempotency_key=key).first()
     if row is None:
         return None
     if row.request_digest != request:
@@ -200,8 +200,8 @@ def _store(
         queue=queue,
         rank=QUEUE_ORDER[queue] * 10 + manifest.priority,
         trigger=trigger,
-        created_by_id=actor.user_id,
-        started_by_id=actor.user_id,
+        created_by_id=actor.subject_id,
+        started_by_id=actor.key_id or actor.user_id,
         created_by_name=actor.name[:200],
         idempotency_key=key,
         request_digest=request if key is not None else "",
@@ -236,7 +236,7 @@ def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
         require_open(build.project_id)
         moved = Build.objects.filter(id=build.id, status=status).update(
             status=BuildStatus.QUEUED,
-            started_by_id=actor.user_id,
+            started_by_id=actor.key_id or actor.user_id,
             queued_at=now(),
             started_at=None,
             finished_at=None,
@@ -253,7 +253,7 @@ def start_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
         why = "rerun" if status in FINISHED else "started"
         emit(
             actor,
-            events.BuildQueued(build.tenant_id, build.project_id, build.id, build.number, why),
+            events.BuildQueued(build.tenant_id, build.project_id, build.id, build.number, why, {"status": str(status)}),
             correlation_id=str(build.id),
         )
     return get_build(actor, build.id)

@@ -31,6 +31,8 @@ class User(AbstractBaseUser):
     is_system_admin = models.BooleanField(default=False)
     is_read_only_admin = models.BooleanField(default=False)
     is_reviewer = models.BooleanField(default=False)
+    email_confirmed = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)
     last_tenant_id = models.UUIDField(null=True)

@@ -15,6 +15,9 @@ class Tenant(Entity):
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, default="UTC")
     state = models.CharField(max_length=20, default=TenantState.ACTIVE)
+    # Members come through an identity provider; owners may still use their password, so that nobody is locked out.
+    requires_sso = models.BooleanField(default=False)
+    second_factor_required = models.BooleanField(default=False)
     may_build = models.BooleanField(default=True)
     may_quarantine_request = models.BooleanField(default=False)
     may_quarantine_release = models.BooleanField(default=False)

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from imagefactory.domain.identity.models import AccessRequest
 from imagefactory.domain.identity.permissions import Permission
-from imagefactory.domain.identity.selectors.actors import require_tenant
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.domain.identity.states import AccessRequestState
 from imagefactory.kernel.actor import Actor
 

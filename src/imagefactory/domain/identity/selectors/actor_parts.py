@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from imagefactory.domain.identity.models import Tenant, User
+from imagefactory.domain.identity.selectors.ip_lists import check_address
 from imagefactory.domain.identity.selectors.rights import Rights, capabilities_of, rights_of, system_roles_of
 from imagefactory.kernel.actor import Actor, ActorKind
 
@@ -17,11 +18,17 @@ def actor_from(
     address: str,
     key_id: uuid.UUID | None = None,
     scopes: list[str] | None = None,
+    project_ids: list[uuid.UUID] | None = None,
 ) -> Actor:
-    """Return the actor of a person in a tenant; with a key, what its scopes leave of their rights."""
+    """Return the actor of a person in a tenant; with a key, what its scopes and projects leave of their rights.
+
+    Raises AddressNotAllowed.
+    """
+    if tenant:
+        check_address(tenant, address, program=key_id is not None)
     rights = rights_of(user.id, tenant) if tenant else Rights()
     if scopes is not None:
-        rights = rights.limited_to(scopes)
+        rights = rights.limited_to(scopes).within(project_ids)
     return Actor(
         kind=ActorKind.API_KEY if key_id else ActorKind.USER,
         name=user.name,

@@ -13,9 +13,9 @@ from imagefactory.domain.identity.errors import InvitationNotFound
 from imagefactory.domain.identity.models import Invitation
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies.roles import RoleChoice, may_manage_somewhere
-from imagefactory.domain.identity.selectors.actors import require_tenant
 from imagefactory.domain.identity.selectors.people import user_with_email
 from imagefactory.domain.identity.selectors.roles import choice_of
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.domain.identity.states import InvitationState
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now

@@ -14,9 +14,9 @@ from imagefactory.domain.identity.models import ApiKey, Invitation, Membership, 
 from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
 from imagefactory.domain.identity.policies.members import may_remove
 from imagefactory.domain.identity.policies.roles import RoleChoice
-from imagefactory.domain.identity.selectors.actors import require_tenant
 from imagefactory.domain.identity.selectors.people import Person
 from imagefactory.domain.identity.selectors.roles import choice_of, visible_bindings
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.domain.identity.states import InvitationState
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize

@@ -23,6 +23,15 @@ class Person:
     time_zone: str = "UTC"
 
 
+def email_is_confirmed(user_id: uuid.UUID) -> bool:
+    return User.objects.filter(id=user_id, email_confirmed=True).exists()
+
+
+def display_name(user: User) -> str:
+    """Return what a security key calls this account."""
+    return user.name or user.email
+
+
 def person(user_id: uuid.UUID) -> Person | None:
     user = User.objects.filter(id=user_id).first()
     return Person(user.id, user.name, user.email, user.time_zone) if user else None

@@ -32,6 +32,13 @@ class Rights:
         kept = frozenset(permissions)
         return Rights(self.everywhere & kept, {p: held & kept for p, held in self.by_project.items()}, self.role)
 
+    def within(self, projects: Iterable[uuid.UUID] | None) -> Rights:
+        """Return what is left of these rights in `projects` alone; None leaves them as they are."""
+        if projects is None:
+            return self
+        kept = {p: self.everywhere | self.by_project.get(p, frozenset()) for p in projects}
+        return Rights(frozenset(), {p: held for p, held in kept.items() if held}, self.role)
+
 
 def highest(roles: set[str]) -> str:
     """Return the name that stands for all of these roles: the highest built-in one, else a custom one."""

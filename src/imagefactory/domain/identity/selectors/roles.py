@@ -13,7 +13,7 @@ from imagefactory.domain.identity.errors import RoleNotFound
 from imagefactory.domain.identity.models import CustomRole, Invitation, RoleBinding
 from imagefactory.domain.identity.permissions import Role
 from imagefactory.domain.identity.policies.roles import RoleChoice, builtin, custom
-from imagefactory.domain.identity.selectors.actors import require_tenant
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.domain.identity.states import InvitationState, RoleScope
 from imagefactory.kernel.actor import Actor
 

@@ -8,9 +8,11 @@ import uuid
 
 from django.db.models import Q
 
-from imagefactory.domain.identity.errors import TenantNotFound
+from imagefactory.domain.identity.errors import SecondFactorRequired, TenantNotFound
 from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.selectors.rights import highest
+from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.errors import TenantRequired
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +37,15 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     return [TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set()))) for t in tenants]
 
 
+def tenants_open_to(actor: Actor) -> list[TenantView]:
+    """Return the tenants that this sign-in opens: all of the person's, or the one that it is bound to."""
+    mine = tenants_of(actor.person)
+    return mine if actor.bound_to is None else [t for t in mine if t.id == actor.bound_to]
+
+
 def tenant_of(user: User, wanted: str | None) -> Tenant | None:
     mine = Tenant.objects.filter(id__in=Membership.objects.filter(user=user).values("tenant_id"))
+    mine = mine.select_related("ip_list")  # who may come from where is asked of every request
     if wanted:
         match = Q(slug=wanted)
         with contextlib.suppress(ValueError):
@@ -64,3 +73,21 @@ def tenant_with_slug(slug: str) -> uuid.UUID | None:
 
 def tenant_slug(tenant_id: uuid.UUID) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
+
+
+def tenant_slugs(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the short names of these tenants, of those that exist; for lists of system administrators."""
+    return dict(Tenant.objects.filter(id__in=ids).values_list("id", "slug"))
+
+
+def require_tenant(actor: Actor) -> uuid.UUID:
+    """Return the actor's tenant.
+
+    Raises TenantRequired when none was named and it cannot be derived, SecondFactorRequired when that one wants a second
+    factor.
+    """
+    if actor.tenant_shut:
+        raise SecondFactorRequired(actor.tenant_shut)
+    if actor.tenant_id is None:
+        raise TenantRequired("Say which tenant this is for: set the header X-Tenant-ID to its slug or id.")
+    return actor.tenant_id

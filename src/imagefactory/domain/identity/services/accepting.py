@@ -20,6 +20,7 @@ from imagefactory.domain.identity.selectors.roles import choice_of
 from imagefactory.domain.identity.services.checks import password_errors, person_errors
 from imagefactory.domain.identity.services.team_lock import lock_team
 from imagefactory.domain.identity.states import TENANT_STOPS, InvitationState
+from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import Refusal, authorize
 from imagefactory.kernel.clock import now
@@ -76,7 +77,11 @@ def accept_with_new_account(actor: Actor, token: str, *, name: str, password: st
             wrong["name"] = ["There is an account with this e-mail address. Sign in, then open the link again."]
         if wrong:
             raise ValidationFailed(wrong)
-        return User.objects.create_user(row.email, password, name=name.strip(), time_zone=time_zone)
+        # A link that its maker saw proves nothing about the address.
+        proved = not (row.link_was_shown and env.get().confirms_email)
+        return User.objects.create_user(
+            row.email, password, name=name.strip(), time_zone=time_zone, email_confirmed=proved
+        )
 
     try:
         return _take(actor, token, make)

@@ -11,7 +11,16 @@ from django.db.models import Q
 
 from imagefactory.domain.identity import events
 from imagefactory.domain.identity.errors import LastOwner, MemberNotFound
-from imagefactory.domain.identity.models import AccessRequest, ApiKey, Invitation, Membership, RoleBinding, User
+from imagefactory.domain.identity.models import (
+    AccessRequest,
+    ApiKey,
+    Invitation,
+    Membership,
+    ProviderGrant,
+    ProviderRole,
+    RoleBinding,
+    User,
+)
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may
 from imagefactory.domain.identity.policies.members import may_leave, may_remove
@@ -135,7 +144,8 @@ def _take_out(actor: Actor, tenant_id: uuid.UUID, user_id: uuid.UUID, reason: st
 
 def drop_project_roles(tenant_id: uuid.UUID, project_id: uuid.UUID) -> None:
     """Remove what was given in a project that is being deleted; called in that transaction."""
-    RoleBinding.objects.filter(tenant_id=tenant_id, project_id=project_id).delete()
+    for table in (RoleBinding, ProviderGrant, ProviderRole):
+        table.objects.filter(tenant_id=tenant_id, project_id=project_id).delete()
     Invitation.objects.filter(
         tenant_id=tenant_id,
         state__in=[InvitationState.PENDING, InvitationState.EXPIRED],

@@ -11,12 +11,16 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import SignUpClosed
 from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import Role
+from imagefactory.domain.identity.selectors import user_with_email
 from imagefactory.domain.identity.services.checks import (
+    address_errors,
     email_errors,
     password_errors,
     person_errors,
     tenant_errors,
 )
+from imagefactory.domain.identity.services.email_proofs import new_proof, tell_repeated_sign_up
+from imagefactory.domain.identity.states import ProofPurpose
 from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import authorize
@@ -27,9 +31,12 @@ from imagefactory.kernel.throttle.check import count_attempt, origin
 
 @dataclasses.dataclass(frozen=True)
 class SignedUp:
+    """Who was made; while `pending`, the address has to be confirmed first, and the ids may be nobody's."""
+
     user_id: uuid.UUID
     tenant_id: uuid.UUID
     tenant_slug: str
+    pending: bool = False
 
 
 def _found_tenant(actor: Actor, name: str, slug: str, zone: str) -> Tenant:
@@ -57,6 +64,8 @@ def sign_up(
 ) -> SignedUp:
     """Create a person, their tenant and their ownership of it.
 
+    Where addresses are confirmed, the answer is the same whether there is an account with this one; its owner is told by mail.
+
     Raises SignUpClosed, RateLimited (20 an hour from one address), ValidationFailed with all fields at once.
     """
     if env.get().sign_up == "closed" and actor.kind is not ActorKind.SYSTEM:
@@ -65,23 +74,32 @@ def sign_up(
     email, slug = email.strip(), (tenant_slug or ids.slugify(tenant_name)).strip()
     wrong = person_errors(name, time_zone)
     wrong |= {f"tenant_{field}": sentences for field, sentences in tenant_errors(tenant_name, slug).items()}
-    if about := email_errors(email):
+    confirms = env.get().confirms_email and actor.kind is not ActorKind.SYSTEM
+    if about := address_errors(email) if confirms else email_errors(email):
         wrong["email"] = about
     if about := password_errors(password, User(email=email, name=name)):
         wrong["password"] = about
     if wrong:
         raise ValidationFailed(wrong)
+    if confirms and (there := user_with_email(email)) is not None:
+        tell_repeated_sign_up(actor, there, password)
+        return SignedUp(ids.uuid7(), ids.uuid7(), slug, pending=True)
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, password, name=name.strip(), time_zone=time_zone)
+            user = User.objects.create_user(
+                email, password, name=name.strip(), time_zone=time_zone, email_confirmed=not confirms
+            )
             author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
             tenant = _found_tenant(author, tenant_name, slug, time_zone)
             User.objects.filter(id=user.id).update(last_tenant_id=tenant.id)
+            if confirms:
+                proof = new_proof(user, ProofPurpose.CONFIRM_EMAIL, email)
+                emit(author, events.EmailConfirmationAsked(None, user.id, proof.id, proof.version))
     except IntegrityError:  # someone took the name or the address in this moment
         raise ValidationFailed(
             {"email": ["This e-mail address or short name was taken just now. Choose another."]}
         ) from None
-    return SignedUp(user.id, tenant.id, slug)
+    return SignedUp(user.id, tenant.id, slug, pending=confirms)
 
 
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:

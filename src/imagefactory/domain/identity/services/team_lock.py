@@ -7,8 +7,8 @@ import uuid
 
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.models import Membership, Tenant
-from imagefactory.domain.identity.selectors.actors import require_tenant
 from imagefactory.domain.identity.selectors.rights import rights_of
+from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.kernel.actor import Actor, ActorKind
 
 

@@ -86,6 +86,17 @@ def clock(moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def stamp(moment: dt.datetime) -> SafeString:
+    """Return a moment in full in the person's zone, with UTC on hover; for the record, where every day counts."""
+    local = timezone.localtime(moment)
+    utc = moment.astimezone(dt.UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(), f"{local:%-d %B %Y, %H:%M:%S %Z}; {utc:%Y-%m-%d %H:%M:%S.%f} UTC", f"{local:%-d %b %Y, %H:%M:%S}",
+    )  # fmt: skip
+
+
+@register.simple_tag
 def took(start: dt.datetime | None, end: dt.datetime | None) -> SafeString | str:
     """Return how long something took; while it goes on, a duration that scripts let tick."""
     if start is None:

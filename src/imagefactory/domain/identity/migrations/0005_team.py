@@ -15,7 +15,7 @@ from imagefactory.kernel.wall import TenantWall
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('identity', '0002_system_roles_and_tenant_state'),
+        ('identity', '0004_identity_providers'),
     ]
 
     operations = [
