@@ -42,6 +42,8 @@ def _invite(place: Everything, actor: Actor) -> Any:
     """Return an invitation to a project whose team this actor manages, if there is one."""
     other = "other-one" if actor.may("team:manage", place.other_project) else place.world.project.slug
     return {"addresses": "p@example.org", "role": "viewer", "projects": other, "days": "3"}
+
+
 def _verify(place: Everything, actor: Actor) -> Any:
     """A password that was right a moment ago, and the code of that person's app."""
     Authenticator.objects.filter(user_id=place.world.users["member"]).delete()

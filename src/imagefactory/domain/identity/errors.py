@@ -98,6 +98,8 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, decision: str, by: str) -> None:
         super().__init__(f"This request was {decision} already{f' by {by}' if by else ''}. Nothing was changed.")
+
+
 class ProviderNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("sign-in provider")

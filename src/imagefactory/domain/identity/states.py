@@ -92,6 +92,8 @@ class AccessRequestState(enum.StrEnum):
 ACCESS_REQUEST_TRANSITIONS: dict[AccessRequestState, frozenset[AccessRequestState]] = {
     AccessRequestState.OPEN: frozenset({AccessRequestState.GRANTED, AccessRequestState.DECLINED}),
 }
+
+
 class ProviderKind(enum.StrEnum):
     """How an identity provider speaks."""
 

@@ -22,7 +22,7 @@ from imagefactory.entry.http.failures import HEADINGS, status_of
 from imagefactory.entry.web import invited
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.people_rows import allowed, role_name
-from imagefactory.entry.web.signin import door
+from imagefactory.entry.web.signin import door, providers
 from imagefactory.kernel.errors import FactoryError, ValidationFailed
 
 
@@ -83,8 +83,13 @@ def _page(request: HttpRequest, offer: Offer, form: Form) -> HttpResponse:
     page: dict[str, Any] = {
         "offer": offer, "role": role_name(offer.role), "allowed": allowed(offer.role), "form": form, "me": me,
         "fits": me is not None and same_address(me.email, offer.email), "zones": selectors.time_zones(),
+        "ways": [],
     }  # fmt: skip
-    return render(request, "join.html", page, status=form.status)
+    if me is not None:
+        return render(request, "join.html", page, status=form.status)
+    # Whoever signs in through a provider comes back to `/`, and goes on from there.
+    page["ways"] = providers.buttons(request, "/")
+    return invited.remember(render(request, "join.html", page, status=form.status), request.path)
 
 
 def _refused(request: HttpRequest, token: str, error: FactoryError) -> HttpResponse:

@@ -134,7 +134,8 @@ def _take_out(actor: Actor, tenant_id: uuid.UUID, user_id: uuid.UUID, reason: st
     AccessRequest.objects.filter(tenant_id=tenant_id, user_id=user_id, state=AccessRequestState.OPEN).update(
         state=AccessRequestState.DECLINED, decided_at=moment, reason="They are not in the team any more."
     )
-    RoleBinding.objects.filter(tenant_id=tenant_id, user_id=user_id).delete()
+    for table in (RoleBinding, ProviderGrant):
+        table.objects.filter(tenant_id=tenant_id, user_id=user_id).delete()
     Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).delete()
     cancelled = [events.InvitationCancelled(tenant_id, i.id, i.email, i.role, i.version) for i in sent]
     before = [f"{h.role.name}: {h.project_id or 'whole team'}" for h in held]
