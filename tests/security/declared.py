@@ -50,11 +50,23 @@ NOT_FOR_KEYS = {
     ("PUT", "/tenants/current/network"),
     ("PATCH", "/notifications/settings"),
 }
+# What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
+# invitation is for one person. The tables by hand say what each role gets.
+BY_HAND = {
+    ("POST", "/members/leave"),
+    ("POST", "/access-requests"),
+    ("POST", "/invitations/accept"),
+    ("POST", "/invitations/join"),
+    "leave",
+    "access-ask",
+}
 # What one must be allowed to see before a need is asked about: the permission that each name in an address hides behind.
 SEEN_BY = {
     "project": {Permission.PROJECT_VIEW},
     "number": {Permission.PROJECT_VIEW, Permission.BUILD_VIEW},
     "build_id": {Permission.BUILD_VIEW},
+    "invitation_id": {Permission.TEAM_MANAGE},
+    "request_id": {Permission.TEAM_MANAGE},
     "account_id": {Permission.TEAM_MANAGE},
 }
 # Where an identity provider or a CI system takes part: tests/sso asks these, with real ones.

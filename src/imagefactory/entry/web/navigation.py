@@ -35,6 +35,7 @@ _ENTRIES: Final = (
     Entry("Builds", "builds", Permission.BUILD_VIEW, "builds", "b", "runs jobs queue"),
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
+    Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
     Entry(
         "Settings", "settings/general", Permission.PROJECT_VIEW, "gear", "s", "team profile capabilities delete export"
     ),
@@ -45,13 +46,16 @@ _ENTRIES: Final = (
     Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
+    Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
+    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
 )
 
 
 def entries(actor: Actor) -> list[Entry]:
     """Return the pages that the actor may open, in the order of the sidebar.
 
-    Overview, Projects and Settings are open to every member: they say whom to ask when there is no project yet.
+    Overview, Projects, People, Roles and Settings are open to every member: they say whom to ask when there is no project
+    yet.
     """
     return [
         e
