@@ -56,8 +56,8 @@ SEEN_BY = {
     "build_id": {Permission.BUILD_VIEW},
     "account_id": {Permission.TEAM_MANAGE},
 }
-# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
-OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
+# Lists that ask for their permission in some project; others are open to every member, who finds what they may see.
+ASKING_LISTS = {"/audit", "/audit/export"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -105,7 +105,7 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     if of_project:
         return in_project(permission)
     if method == "GET":
-        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+        return in_some_project(permission) if path in ASKING_LISTS else MEMBER
     return in_tenant(permission)
 
 
