@@ -354,7 +354,7 @@ def test_nothing_tells_anothers_from_what_never_was(db: None, lowered: None, rol
         if answer.status_code < 400 and room.planted.fingerprint() != before:
             changed.append(f"{answer.request['REQUEST_METHOD']} {answer.request['PATH_INFO']}")
 
-    wrong = []
+    wrong: list[str] = []
     for question in DOORS[door](room):
         writes = door == "api" and not question.where.startswith("GET")
         writes |= " field " in question.where or "form at" in question.where
