@@ -71,8 +71,10 @@ SEEN_BY = {
 }
 # Where an identity provider or a CI system takes part: tests/sso asks these, with real ones.
 WITH_PARTIES = {"sso-directory", "sso-callback", "sso-acs", "sso-acs-finish", ("POST", "/auth/ci-token")}
-# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
-OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
+# Lists that ask for their permission in some project; others are open to every member, who finds what they may see.
+ASKING_LISTS = {"/audit", "/audit/export"}
+# And those that ask for it in the whole team.
+TEAM_LISTS = {"/identity-providers", "/ci-trust"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -118,12 +120,12 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     if declared in set(SystemRole):
         return of_installation(SystemRole(declared))
     permission = Permission(declared)
-    if path.startswith("/tenants/"):
+    if path in TEAM_LISTS or (path.startswith("/tenants/") and method != "GET"):
         return in_tenant(permission)
     if of_project:
         return in_project(permission)
     if method == "GET":
-        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+        return in_some_project(permission) if path in ASKING_LISTS else MEMBER
     return in_tenant(permission)
 
 

@@ -110,6 +110,7 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("PUT", "/identity-providers/{provider_id}"): PROVIDER,
     ("POST", "/ci-trust"): CI_RULE,
     ("PUT", "/ci-trust/{trust_id}"): CI_RULE,
+    ("POST", "/tenants"): {"name": "One more"},
     ("POST", "/projects"): {"name": "Third"},
     ("PATCH", "/projects/{project}"): {"name": "Renamed"},
     ("PUT", "/projects/{project}/source"): {"kind": "inline", "dockerfile_text": "FROM scratch"},
