@@ -46,7 +46,9 @@ class Everything:
             id=uuid7(), event_id=uuid.uuid4(), user_id=actor.person, tenant_id=actor.tenant_id, kind="build.failed",
             subject="It failed", path="/help",
         )  # fmt: skip
-        ApiKey.objects.filter(user_id=actor.person, name="own").delete()  # a person may have so many, and each ask makes one
+        ApiKey.objects.filter(
+            user_id=actor.person, name="own"
+        ).delete()  # a person may have so many, and each ask makes one
         key = people.create_api_key(dataclasses.replace(actor, kind=type(actor.kind).USER), name="own")[0]
         return {"key_id": str(key.id), "notice_id": str(notice.id)} | _own_sign_in(actor)
 
