@@ -37,6 +37,16 @@ _ENTRIES: Final = (
     Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run"),
     Entry("Service accounts", "settings/service-accounts", Permission.TEAM_MANAGE, "", "", "robots machines ci keys"),
     Entry("Keys of the team", "settings/keys", Permission.TEAM_MANAGE, "", "", "api tokens", tenant_wide=True),
+    Entry(
+        "Sign-in of the team",
+        "settings/sign-in",
+        Permission.TEAM_MANAGE,
+        "",
+        "",
+        "sso oidc saml ldap directory provider",
+        tenant_wide=True,
+    ),
+    Entry("CI jobs", "settings/ci", Permission.TEAM_MANAGE, "", "", "github gitlab token trust", tenant_wide=True),
     Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
