@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -22,14 +21,19 @@ from imagefactory.domain.identity.services import (
     create_api_key,
     create_service_account,
     open_browser_session,
+    request_export,
+    set_logo,
 )
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.entry.web.urls import PAGES as ADDRESSES
 from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
+from tests.pages.system_pages import SYSTEM_PAGES
+from tests.pictures import PNG
 from tests.sso.parts import sign_in_parts
 
 ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
@@ -105,6 +109,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "settings-source": ALL,
     "settings-credentials": ALL,
     "settings-danger": ALL,
+    "team-settings": ALL,
+    "team-logo": ALL,
+    "team-capabilities": ALL,
+    "team-capability-ask": (302, 404, 403, 403, 403, 200),
+    "team-danger": ALL,
+    "team-export": (302, 404, 403, 403, 403, 200),
     "build-new": START,
     "build": ALL,
     "build-config": ALL,
@@ -162,6 +172,9 @@ FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
         {"source": "inline", "dockerfile_text": "FROM scratch\n", "tags": "latest", "start": "1"},
         (302, 404, 403, 302, 302, 302),
     ),
+    "team-settings": ({"name": "Ours", "time_zone": "UTC", "language": "en"}, (302, 404, 403, 403, 403, 302)),
+    "team-capability-ask": ({"message": "for our bases"}, (302, 404, 403, 403, 403, 302)),
+    "team-danger": ({"export": "1"}, (302, 404, 403, 403, 403, 302)),
     "me": ({"name": "New Name", "time_zone": "UTC"}, (302, 302, 302, 302, 302, 302)),
     "me-keys": ({"name": "laptop", "days": "30"}, (302, 200, 200, 200, 200, 200)),
     "me-notifications": ({"email": "builds"}, (302, 302, 302, 302, 302, 302)),
@@ -228,6 +241,9 @@ class Scene:
             to=[Recipient(owner.email, owner.name, owner.user_id)], message=told,
         )  # fmt: skip
         (self.notice,) = list_notices(owner, [world.tenant_id])[0]
+        set_logo(owner, world.tenant_id, PNG)
+        self.export = request_export(owner, world.tenant_id)
+        make_export(self.export)
         path = f"{world.tenant_slug}/{world.project.slug}"
         layers = [{"digest": DIGEST, "size": 10, "media_type": "application/x"}]
         published = Published(path, DIGEST, "application/x", 10, ["linux/amd64"], {"Cmd": ["/hello"]}, layers)
@@ -237,30 +253,6 @@ class Scene:
         )  # fmt: skip
 
     def address(self, name: str) -> str:
-        world, arguments = self.world, dict[str, object]()
-        nowhere = {"home", "signup", "help", "help-topic", "logout", "appearance", "palette", "tenant-new"}
-        if name not in nowhere and not name.startswith(("me", "login", "notification", "sso", "admin")):
-            arguments["tenant"] = world.tenant_slug
-        if name.startswith(("project", "settings", "build-", "credential")) or name == "build":
-            arguments["project"] = world.project.slug
-        if name in {"projects", "project-new", "build-choose"}:
-            del arguments["project"]
-        if name.startswith("build") and name not in {"builds", "build-new", "build-choose"}:
-            arguments["number"] = self.build.number
-        extra: dict[str, dict[str, uuid.UUID | str]] = {
-            "credential-delete": {"credential_id": self.credential}, "me-key-revoke": {"key_id": self.key},
-            "me-key-rotate": {"key_id": self.key}, "tenant-key-revoke": {"tenant_key_id": self.key},
-            "image": {"name": world.project.slug}, "image-version": {"name": world.project.slug, "digest": DIGEST},
-            "notification": {"notice_id": self.notice.id},
-            "help-topic": {"name": "roles"}, "login-reset": {"token": "x"}, "login-confirm-link": {"token": "x"},
-            "login-email-link": {"token": "x"}, "me-session-end": {"session_id": self.sign_in},
-            "me-security-rename": {"factor_id": self.factor}, "me-security-remove": {"factor_id": self.factor},
-        }  # fmt: skip
-        if name.startswith("service-account") and name not in {"service-accounts", "service-account-new"}:
-            arguments["account_id"] = self.account
-        if name.startswith("service-account-key"):
-            arguments["account_key_id"] = self.account_key
-        url = reverse(name, kwargs=arguments | extra.get(name, {}) | self._of_sign_in(name))
         """Return the address of a page, with what its route asks for."""
         route = next(page.route for page in ADDRESSES if page.name == name)
         samples: dict[str, object] = {
@@ -268,28 +260,18 @@ class Scene:
             "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
             "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
             "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
-            "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
+            "capability": "quarantine_request", "export_id": self.export, "tenant_key_id": self.key,
+            "account_id": self.account, "account_key_id": self.account_key, "identity_id": self.sso.identity,
+            "trust_id": self.sso.trust, "kind": "ldap", "provider_id": self._provider(name),
         }  # fmt: skip
         wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
         url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
 
-    def _of_sign_in(self, name: str) -> dict[str, object]:
-        if name == "me-unlink":
-            return {"identity_id": self.sso.identity}
-        if name.startswith("team-ci-") and name != "team-ci-new":
-            return {"trust_id": self.sso.trust}
-        if name.endswith("sign-in-new"):
-            return {"kind": "ldap"}
-        if name.startswith("sso-"):
-            return {
-                "provider_id": self.sso.saml
-                if name in {"sso-acs", "sso-acs-finish", "sso-metadata"}
-                else self.sso.directory
-            }
-        if name == "me-link" or name.startswith("team-sign-in-"):
-            return {"provider_id": self.sso.directory}
-        return {"provider_id": self.sso.shared} if name.startswith("admin-sign-in-") else {}
+    def _provider(self, name: str) -> object:
+        if name in {"sso-acs", "sso-acs-finish", "sso-metadata"}:
+            return self.sso.saml
+        return self.sso.shared if name.startswith("admin-sign-in-") else self.sso.directory
 
 
 @pytest.fixture
@@ -299,7 +281,7 @@ def scene(world: World) -> Scene:
 
 def test_every_page_has_a_row() -> None:
     names = {p.name for p in get_resolver("imagefactory.entry.web.urls").url_patterns if hasattr(p, "name")}
-    assert names == set(PAGES) | set(ACTIONS)
+    assert names == set(PAGES) | set(ACTIONS) | set(SYSTEM_PAGES)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -18,6 +18,7 @@ from imagefactory.entry.web.addresses import (
     Need,
     Page,
     in_project,
+    in_some_project,
     in_tenant,
     of_installation,
 )
@@ -58,6 +59,8 @@ SEEN_BY = {
 }
 # Where an identity provider or a CI system takes part: tests/sso asks these, with real ones.
 WITH_PARTIES = {"sso-directory", "sso-callback", "sso-acs", "sso-acs-finish", ("POST", "/auth/ci-token")}
+# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
+OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -103,9 +106,13 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     if declared in set(SystemRole):
         return of_installation(SystemRole(declared))
     permission = Permission(declared)
+    if path.startswith("/tenants/"):
+        return in_tenant(permission)
     if of_project:
         return in_project(permission)
-    return MEMBER if method == "GET" else in_tenant(permission)
+    if method == "GET":
+        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+    return in_tenant(permission)
 
 
 def routes() -> list[Route]:

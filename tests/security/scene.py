@@ -20,6 +20,7 @@ from imagefactory.domain.identity import services as people
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.projects.models import Project
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 from tests.security.routes import Route
@@ -94,6 +95,8 @@ def make_scene() -> Scene:
         actor = world.actor(role)
         tokens[role] = people.open_session(actor, world.users[role]).access
     key, _ = people.create_api_key(owner, name="mine")
+    export = people.request_export(owner, world.tenant_id)
+    make_export(export)
     data = {"name": "blue key", "credential": {}}
     factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data)
     fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
@@ -112,6 +115,12 @@ def make_scene() -> Scene:
         "account_id": str(account.id),
         "tenant": world.tenant_slug,
         "name": world.project.slug,
+        "export_id": str(export),
+        "capability": "quarantine_request",
+        "action": "suspend",
+        "system_role": "security_reviewer",
+        "person_id": str(world.users["viewer"]),
+        "owner_email": owner.email,
         "session_id": str(people.open_browser_session(owner, owner.person, how="password")),
         "factor_id": str(factor.pk),
     }
