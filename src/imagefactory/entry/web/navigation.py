@@ -88,6 +88,7 @@ _ADMINISTRATION: Final = (
     AdminEntry("System", "/admin/", "home", "administration overview attention"),
     AdminEntry("All teams", "/admin/tenants", "project", "tenants capabilities suspend approve"),
     AdminEntry("All people", "/admin/people", "user", "accounts users suspend"),
+    AdminEntry("Sign-in", "/admin/sign-in", "lock", "sso oidc saml ldap directory providers domains"),
     AdminEntry("Audit trail", "/admin/audit", "activity", "log history who"),
     AdminEntry("System roles", "/admin/roles", "lock", "permissions matrix administrators reviewers"),
 )
