@@ -43,6 +43,16 @@ _ENTRIES: Final = (
     Entry("Activity", "activity", Permission.AUDIT_VIEW, "activity", "a", "audit trail log history who"),
     Entry("Service accounts", "settings/service-accounts", Permission.TEAM_MANAGE, "", "", "robots machines ci keys"),
     Entry("Keys of the team", "settings/keys", Permission.TEAM_MANAGE, "", "", "api tokens", tenant_wide=True),
+    Entry(
+        "Sign-in of the team",
+        "settings/sign-in",
+        Permission.TEAM_MANAGE,
+        "",
+        "",
+        "sso oidc saml ldap directory provider",
+        tenant_wide=True,
+    ),
+    Entry("CI jobs", "settings/ci", Permission.TEAM_MANAGE, "", "", "github gitlab token trust", tenant_wide=True),
     Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
@@ -82,6 +92,7 @@ _ADMINISTRATION: Final = (
     AdminEntry("System", "/admin/", "home", "administration overview attention"),
     AdminEntry("All teams", "/admin/tenants", "project", "tenants capabilities suspend approve"),
     AdminEntry("All people", "/admin/people", "user", "accounts users suspend"),
+    AdminEntry("Sign-in", "/admin/sign-in", "lock", "sso oidc saml ldap directory providers domains"),
     AdminEntry("Audit trail", "/admin/audit", "activity", "log history who"),
     AdminEntry("System roles", "/admin/roles", "lock", "permissions matrix administrators reviewers"),
 )
