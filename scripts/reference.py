@@ -192,7 +192,7 @@ def statuses() -> str:
     parts, moving = [], set()
     for module in _modules("states"):
         for machine in [value for value in vars(module).values() if isinstance(value, Machine)]:
-            states: type[enum.StrEnum] = getattr(module, f"{machine.noun.capitalize()}Status")
+            states: type[enum.StrEnum] = machine.states
             moving.add(states)
             rows = [
                 (

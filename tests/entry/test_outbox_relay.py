@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Sequence
 
 import pytest
 from django.db import connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 from psycopg.conninfo import make_conninfo
 
 from imagefactory.domain.audit.models import AuditEntry
 from imagefactory.domain.builds.models import Build
+from imagefactory.domain.builds.services.cancel import cancel_all_of_project
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.identity import events
 from imagefactory.domain.projects.models import Project
@@ -103,12 +106,17 @@ def test_a_reaction_that_fails_holds_up_its_own_event_and_no_other(
     assert AuditEntry.objects.filter(type="project.created").count() == 1
 
 
-def test_deleting_a_project_cancels_its_builds_and_no_others(world: World) -> None:
+def test_deleting_a_project_cancels_its_builds_and_no_others_in_a_job(world: World) -> None:
     owner = world.actor("owner")
     other = create_project(owner, name="Other")
     doomed = submit_build(owner, world.project.id, INLINE)
     kept = submit_build(owner, other.id, INLINE)
     delete_project(owner, world.project.id, confirm=world.project.slug)
+    deliver_all()
+    assert Build.objects.get(id=doomed.id).status == "queued"
+    (job,) = ProcrastinateJob.objects.filter(task_name="builds.cancel_project")
+    assert cancel_all_of_project(uuid.UUID(job.args["project_id"])) == 1
+    assert cancel_all_of_project(uuid.UUID(job.args["project_id"])) == 0
     deliver_all()
     assert Build.objects.get(id=doomed.id).status == "cancelled"
     assert Build.objects.get(id=kept.id).status == "queued"

@@ -36,7 +36,32 @@ def _open(method: str, path: str, answers: str, body: Any = None) -> Route:
 NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
+_WHY = {"reason": "asked for in ticket 12"}
+
+# method, path, answers of: security reviewer, read-only administrator, administrator; body
+ADMIN_ROUTES: tuple[tuple[str, str, str, Any], ...] = (
+    ("GET", "/admin/tenants", "403 200 200", None),
+    ("POST", "/admin/tenants", "403 403 201", {"name": "Theirs", "owner_email": "{owner_email}"}),
+    ("GET", "/admin/tenants/{tenant}", "403 200 200", None),
+    ("GET", "/admin/tenants/{tenant}/history", "403 200 200", None),
+    ("POST", "/admin/tenants/{tenant}/{action}", "403 403 204", _WHY),
+    ("DELETE", "/admin/tenants/{tenant}", "403 403 204", {"confirm": "{tenant}", **_WHY}),
+    ("PUT", "/admin/capabilities", "403 403 200", {"tenants": ["{tenant}"], "capabilities": {"build": False}, **_WHY}),
+    ("GET", "/admin/users", "403 200 200", None),
+    ("GET", "/admin/users/{person_id}", "403 200 200", None),
+    ("POST", "/admin/users/{person_id}/{action}", "403 403 204", _WHY),
+    ("PUT", "/admin/users/{person_id}/system-roles/{system_role}", "403 403 200", _WHY),
+    ("DELETE", "/admin/users/{person_id}/system-roles/{system_role}", "403 403 200", _WHY),
+)
 ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
+
+PROVIDER = {
+    "name": "Another", "configuration": {"url": "ldaps://127.0.0.1:9", "user_base": "dc=x"}, "domains": ["example.com"],
+}  # fmt: skip
+CI_RULE = {
+    "name": "another", "issuer": "https://ci.example.com", "audience": "factory", "claims": {"repository": "a/b"},
+    "projects": ["{project_id}"], "permissions": ["project:view"],
+}  # fmt: skip
 
 ROUTES = (
     # anonymous stranger viewer member admin owner
@@ -121,6 +146,33 @@ ROUTES = (
     Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
     _open("GET", "/images", "401 200 200 200 200 200"),
     Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+    _open("GET", "/identity-providers", "401 200 403 403 403 200"),
+    _open("POST", "/identity-providers", "401 201 403 403 403 201", PROVIDER | {"kind": "ldap"}),
+    _open("PUT", "/identity-providers/required", "401 204 403 403 403 204", {"required": False}),
+    Route("GET", "/identity-providers/{provider_id}", "401 404 403 403 403 200"),
+    Route("PUT", "/identity-providers/{provider_id}", "401 404 403 403 403 200", PROVIDER),
+    Route("DELETE", "/identity-providers/{provider_id}", "401 404 403 403 403 204"),
+    Route("POST", "/identity-providers/{provider_id}/test", "401 404 403 403 403 200"),
+    _open("POST", "/identity-providers/{provider_id}/confirm-domains", "401 403 403 403 403 403"),
+    _open("GET", "/ci-trust", "401 200 403 403 403 200"),
+    _open("POST", "/ci-trust", "401 422 403 403 403 201", CI_RULE),
+    Route("PUT", "/ci-trust/{trust_id}", "401 404 403 403 403 200", CI_RULE),
+    Route("DELETE", "/ci-trust/{trust_id}", "401 404 403 403 403 204"),
+    _open("POST", "/auth/ci-token", "401 401 401 401 401 401", {"token": "x", "tenant": "{tenant}"}),
+    _open("GET", "/tenants", "401 200 200 200 200 200"),
+    _open("POST", "/tenants", "401 201 201 201 201 201", {"name": "One more"}),
+    Route("GET", "/tenants/{tenant}", "401 404 200 200 200 200"),
+    Route("PATCH", "/tenants/{tenant}", "401 404 403 403 403 200", {"name": "Renamed"}),
+    Route("DELETE", "/tenants/{tenant}", "401 404 403 403 403 204", {"confirm": "{tenant}", **_WHY}),
+    Route("POST", "/tenants/{tenant}/keep", "401 404 403 403 403 409", _WHY),  # it is not being deleted
+    Route("PUT", "/tenants/{tenant}/logo", "401 404 403 403 403 422"),  # an empty body is no picture
+    Route("DELETE", "/tenants/{tenant}/logo", "401 404 403 403 403 204"),
+    Route("POST", "/tenants/{tenant}/capabilities/{capability}/request", "401 404 403 403 403 204", {}),
+    Route("GET", "/tenants/{tenant}/exports", "401 404 403 403 403 200"),
+    Route("POST", "/tenants/{tenant}/exports", "401 404 403 403 403 202"),
+    Route("GET", "/tenants/{tenant}/exports/{export_id}/archive", "401 404 403 403 403 200"),
+    # For whoever holds no system role there is no administration; the others are in tests/security/test_admin_routes.py.
+    *(_open(method, path, "401 404 404 404 404 404", body) for method, path, _, body in ADMIN_ROUTES),
     # A stranger reads the trail of their own tenant.
     _open("GET", "/audit", "401 200 200 403 200 200"),
     Route("GET", "/audit?project={project}", "401 404 200 403 200 200"),

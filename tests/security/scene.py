@@ -20,9 +20,11 @@ from imagefactory.domain.identity import services as people
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.projects.models import Project
 from imagefactory.domain.projects.services import create_credential
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 from tests.security.routes import Route
+from tests.sso.parts import sign_in_parts
 
 
 @dataclasses.dataclass
@@ -38,6 +40,8 @@ class Scene:
         """Put the scene's names into every `{...}` of a path or body."""
         if isinstance(value, dict):
             return {k: self.fill(v, **other) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.fill(v, **other) for v in value]
         if isinstance(value, str):
             return re.sub(r"\{(\w+)\}", lambda m: {**self.names, **other}.get(m[1], m[0]), value)
         return value
@@ -91,13 +95,19 @@ def make_scene() -> Scene:
         actor = world.actor(role)
         tokens[role] = people.open_session(actor, world.users[role]).access
     key, _ = people.create_api_key(owner, name="mine")
+    export = people.request_export(owner, world.tenant_id)
+    make_export(export)
     data = {"name": "blue key", "credential": {}}
     factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data)
     fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
     account = people.create_service_account(owner, fields)
     people.set_key_policy(owner, days_max=200)
+    parts = sign_in_parts(world)
     _leave_other_tenants(world)
     names = {
+        "project_id": str(world.project.id),
+        "provider_id": str(parts.directory),
+        "trust_id": str(parts.trust),
         "project": world.project.slug,
         "build_id": str(build.id),
         "credential_id": str(credential),
@@ -105,6 +115,12 @@ def make_scene() -> Scene:
         "account_id": str(account.id),
         "tenant": world.tenant_slug,
         "name": world.project.slug,
+        "export_id": str(export),
+        "capability": "quarantine_request",
+        "action": "suspend",
+        "system_role": "security_reviewer",
+        "person_id": str(world.users["viewer"]),
+        "owner_email": owner.email,
         "session_id": str(people.open_browser_session(owner, owner.person, how="password")),
         "factor_id": str(factor.pk),
     }

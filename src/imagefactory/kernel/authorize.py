@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from imagefactory.kernel.errors import PermissionDenied
+from imagefactory.kernel.errors import CapabilityOff, PermissionDenied
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Refusal:
     reason: str
     granted_by: str
     code: str = "permission_denied"
+    # Set when nobody in the tenant may, because the tenant is not entitled to it.
+    capability: str = ""
 
 
 Verdict = Literal[True] | Refusal
@@ -24,8 +26,10 @@ Verdict = Literal[True] | Refusal
 def authorize(verdict: Verdict) -> None:
     """Return when the policy says yes.
 
-    Raises PermissionDenied with the policy's reason otherwise.
+    Raises PermissionDenied with the policy's reason otherwise, or CapabilityOff.
     """
+    if verdict is not True and verdict.capability:
+        raise CapabilityOff(f"{verdict.reason} {verdict.granted_by}", capability=verdict.capability)
     if verdict is not True:
         raise PermissionDenied(
             f"{verdict.reason} {verdict.granted_by}",

@@ -73,9 +73,24 @@ class Settings(BaseSettings):
         description="PEM file with the certificate chain that the front door shows, for an https public address.",
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
-    sign_up: Literal["open", "closed"] = Field(
-        "open", description="Who may create an account and a tenant without an invitation: open or closed."
+    sign_up: Literal["open", "approval", "closed"] = Field(
+        "open",
+        description="Who may create an account and a tenant without an invitation. open: everyone. approval: everyone, and "
+        "an administrator approves the tenant before anything can be changed in it. closed: nobody.",
     )
+    support_address: str = Field(
+        "",
+        description="E-mail address of whoever runs this installation. Refusals that an administrator can lift name it; "
+        "empty: they name the administrators.",
+    )
+    deletion_grace_days: int = Field(
+        14,
+        ge=0,
+        le=365,
+        description="Days between the deletion of a tenant and its removal, in which it can be stopped.",
+    )
+    export_days: int = Field(7, ge=1, le=90, description="Days that the export of a tenant can be downloaded.")
+    max_export_mib: int = Field(4096, ge=1, le=102_400, description="Size of the export of a tenant in MiB, at most.")
     confirm_email: Literal["auto", "required", "off"] = Field(
         "auto",
         description="Whether a new account can do anything before its e-mail address is confirmed. auto: required when a "
@@ -179,6 +194,11 @@ class Settings(BaseSettings):
     )
     source_root: Path = Field(Path("/srv/git"), description="The directory that file:// repositories must lie in.")
 
+    audit_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
+        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
+    )  # fmt: skip
     mail_host: str = Field(
         "", max_length=253,
         description="Host name of the mail server (SMTP) that takes the factory's e-mails. Empty: no e-mail is sent.",
@@ -205,11 +225,6 @@ class Settings(BaseSettings):
         description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
         "host of the public address.",
     )
-    audit_days: int = Field(
-        0, ge=0, le=36_500,
-        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
-        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
-    )  # fmt: skip
 
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
@@ -222,6 +237,14 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ValueError("must be http:// or https:// with a host and, if needed, a port, and nothing behind it")
         return value.rstrip("/")
+
+    @field_validator("support_address")
+    @classmethod
+    def _support_address(cls, value: str) -> str:
+        name, at, host = value.partition("@")
+        if value and not (name and at and host and value.isascii() and value.isprintable() and " " not in value):
+            raise ValueError("must be an e-mail address such as support@example.com, or empty")
+        return value
 
     @field_validator("mail_from")
     @classmethod
@@ -243,13 +266,13 @@ class Settings(BaseSettings):
         found = []
         if not self.data_dir.is_absolute():
             found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
+        if 0 < self.audit_days < 31:
+            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.database_system_url or self.database_owner_url) and not self.database_url:
             found.append(
                 "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
                 "embedded database has roles of its own"
             )
-        if 0 < self.audit_days < 31:
-            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):

@@ -26,6 +26,7 @@ class Lock(enum.IntEnum):
 
     MIGRATE = 7_001
     OUTBOX_RELAY = 7_002
+    ADMINISTRATORS = 7_003  # who loses a system role or an account, so that one administrator is left
     AUDIT_WRITE = 7_009
     AUDIT_CHECKPOINT = 7_010
 

@@ -18,6 +18,11 @@ class Machine(Generic[S]):
         self.noun = noun
         self._moves = moves
 
+    @property
+    def states(self) -> type[S]:
+        """Return the list of the states."""
+        return type(next(iter(self._moves)))
+
     def allows(self, source: S, target: S) -> bool:
         return target in self._moves.get(source, frozenset())
 

@@ -18,14 +18,16 @@ Reaction = Callable[[Sequence[Envelope]], None]
 
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
-    ("*", tell_people),
     ("audit.*", live.tell_pages),
+    ("*", tell_people),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),
     ("project.*", live.tell_pages),
     ("service_account.*", live.tell_pages),
     ("tenant.*", live.tell_pages),
+    ("capability.*", live.tell_pages),
+    ("tenant.*", pipeline.pause_or_resume_builds),
     ("project.deleted", pipeline.stop_builds_of_deleted_project),
 )
 

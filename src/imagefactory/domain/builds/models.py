@@ -192,6 +192,8 @@ class TenantQueue(models.Model):
     ready = models.BooleanField(default=False)
     ready_at = models.DateTimeField()
     turn = models.BigIntegerField(default=0)
+    # No build of a paused tenant is claimed; set by a reaction from the tenant's state.
+    paused = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [
@@ -201,7 +203,7 @@ class TenantQueue(models.Model):
             models.Index(
                 fields=["turn"],
                 name="builds_turn",
-                condition=Q(ready=True) & Q(running__lt=models.F("max_running")),
+                condition=Q(ready=True) & Q(paused=False) & Q(running__lt=models.F("max_running")),
             )
         ]
 

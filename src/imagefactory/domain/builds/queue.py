@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from imagefactory.domain.builds import events
 from imagefactory.domain.builds.errors import LeaseLost
-from imagefactory.domain.builds.models import Build, Execution, Stage
+from imagefactory.domain.builds.models import Build, Execution, Stage, TenantQueue
 from imagefactory.domain.builds.states import ACTIVE, BuildStatus, ExecutionStatus, StageStatus
 from imagefactory.kernel import actor as actors
 from imagefactory.kernel import env, ids, pg
@@ -42,6 +42,18 @@ def enqueue(tenant_id: uuid.UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select builds_enqueue(%s, %s)", [tenant_id, env.get().tenant_slots])
     pg.hint(QUEUED, "")
+
+
+def pause(tenant_id: uuid.UUID, *, paused: bool) -> None:
+    """Say whether builds of this tenant may be claimed; what runs already is left alone. Safe to repeat."""
+    with transaction.atomic():
+        row, made = TenantQueue.objects.get_or_create(
+            tenant_id=tenant_id, defaults={"max_running": env.get().tenant_slots, "ready_at": now(), "paused": paused}
+        )
+        if not made and row.paused != paused:
+            TenantQueue.objects.filter(tenant_id=tenant_id).update(paused=paused)
+    if not paused:
+        pg.hint(QUEUED, "")
 
 
 def claim(worker: str) -> Claim | None:

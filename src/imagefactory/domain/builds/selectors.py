@@ -314,6 +314,8 @@ def queue_place(actor: Actor, build: BuildView) -> QueuePlace | None:
         first = f"more than {COUNT_CAP:,} ahead"
     if me.not_before and me.not_before > now():
         reason = f"{build.wait_reason or 'A start failed.'} Tried again at {me.not_before:%H:%M:%S} UTC."
+    elif tenant and tenant.paused:
+        reason = f"{first}; the team is not active, so nothing of it starts. Queued builds go on once it is."
     elif tenant and running >= limit:
         reason = f"{first}; the team's limit is reached, {running} of {limit} running."
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagefactory.kernel.errors import (
+    Conflict,
     FactoryError,
     InvalidRequest,
     NotFound,
@@ -30,6 +31,34 @@ class SignUpClosed(PermissionDenied):
 class TenantNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("tenant")
+
+
+class ExportNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("export that can still be downloaded")
+
+
+class PersonNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("person")
+
+
+class StaleTenant(Conflict):
+    """Someone else changed the profile since it was read."""
+
+    code = "precondition_failed"
+
+    def __init__(self) -> None:
+        super().__init__("Someone changed these settings since you opened them. Reload, and make your change again.")
+
+
+class LastAdministrator(Conflict):
+    code = "last_administrator"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is the last administrator who can sign in. Make another one first, or nobody could run the installation."
+        )
 
 
 class KeyNotFound(NotFound):

@@ -112,6 +112,31 @@ class Capability(enum.StrEnum):
     ONDEMAND_IMAGE_SCANNING = "ondemand_image_scanning"
 
 
+CAPABILITY_MEANINGS: dict[Capability, str] = {
+    Capability.BUILD: "Start builds, push images to the registry, and keep what they make.",
+    Capability.QUARANTINE_REQUEST: "Ask for images from outside; they come in through quarantine.",
+    Capability.QUARANTINE_RELEASE: "Use images that reviewers released from quarantine.",
+    Capability.ONDEMAND_IMAGE_SCANNING: "Have any image scanned for known vulnerabilities.",
+}
+
+# Of a tenant, for those who support it; pages and messages are in English so far.
+LANGUAGES: dict[str, str] = {
+    "en": "English", "cs": "Čeština", "da": "Dansk", "de": "Deutsch", "es": "Español", "fi": "Suomi", "fr": "Français",
+    "it": "Italiano", "ja": "日本語", "nl": "Nederlands", "no": "Norsk", "pl": "Polski", "pt": "Português", "sv": "Svenska",
+    "uk": "Українська", "zh": "中文",
+}  # fmt: skip
+
+SYSTEM_ROLE_NAMES: dict[SystemRole, str] = {
+    SystemRole.ADMINISTRATOR: "Administrator",
+    SystemRole.READ_ONLY_ADMINISTRATOR: "Read-only administrator",
+    SystemRole.SECURITY_REVIEWER: "Security reviewer",
+}
+SYSTEM_ROLE_MEANINGS: dict[SystemRole, str] = {
+    SystemRole.ADMINISTRATOR: "Runs the installation: teams, capabilities, people and system roles.",
+    SystemRole.READ_ONLY_ADMINISTRATOR: "Sees all that administrators see, and changes nothing.",
+    SystemRole.SECURITY_REVIEWER: "Decides about images from outside; sees no administration.",
+}
+
 CAPABILITY_NAMES: dict[Capability, str] = {
     Capability.BUILD: "building images",
     Capability.QUARANTINE_REQUEST: "requesting images through quarantine",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from imagefactory.kernel.states import Machine
+
 
 class TokenKind(enum.StrEnum):
     """Typed tokens: a refresh token is not an access token, and neither is an API key."""
@@ -41,8 +43,21 @@ TENANT_TRANSITIONS: dict[TenantState, frozenset[TenantState]] = {
     TenantState.AWAITING_APPROVAL: frozenset({TenantState.ACTIVE, TenantState.DELETING}),
     TenantState.ACTIVE: frozenset({TenantState.SUSPENDED, TenantState.DELETING}),
     TenantState.SUSPENDED: frozenset({TenantState.ACTIVE, TenantState.DELETING}),
-    TenantState.DELETING: frozenset({TenantState.ACTIVE, TenantState.SUSPENDED}),
+    # A deletion that is stopped goes back to what was before it.
+    TenantState.DELETING: frozenset({TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.AWAITING_APPROVAL}),
 }
+
+TENANT: Machine[TenantState] = Machine("team", TENANT_TRANSITIONS)
+
+
+class ExportStatus(enum.StrEnum):
+    """The life of an export of a tenant."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
 
 # Why a write is refused, and who can change that.
 TENANT_STOPS: dict[str, tuple[str, str]] = {

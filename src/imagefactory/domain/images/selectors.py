@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -158,6 +158,11 @@ def get_version(actor: Actor, image: ImageView, digest: str) -> VersionView:
     return _views([row])[row.repository_id][0]
 
 
+def count_all_images(actor: Actor) -> int:
+    """Return how many images the actor may see."""
+    return Repository.objects.visible_to(actor).count()
+
+
 def count_images(actor: Actor, project_id: uuid.UUID) -> int:
     """Return how many images a project has."""
     return Repository.objects.visible_to(actor).filter(project_id=project_id).count()
@@ -190,3 +195,20 @@ def may_write(actor: Actor, repository: str, actions: Sequence[str]) -> Verdict:
     if set(actions) <= registry_access(actor, repository):
         return True
     return write_refusal(actor, repository)
+
+
+def images_to_export(tenant_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """Yield what a tenant takes along of its images: each digest with its tags and the command that pulls it."""
+    rows = ImageVersion.objects.filter(
+        repository__tenant_id=tenant_id, removed_at=None, repository__project__deleted_at=None
+    )
+    tags: dict[uuid.UUID, list[str]] = {}
+    for version_id, name in Tag.objects.filter(repository__tenant_id=tenant_id).values_list("version_id", "name"):
+        tags.setdefault(version_id, []).append(name)
+    for v in rows.select_related("repository").order_by("repository__path", "pushed_at").iterator(chunk_size=500):
+        reference = f"{env.get().host}/{v.repository.path}@{v.digest}"
+        yield {
+            "repository": v.repository.path, "digest": v.digest, "tags": sorted(tags.get(v.id, [])),
+            "size_bytes": v.size_bytes, "platforms": v.platforms, "origin": v.origin, "pushed_at": v.pushed_at,
+            "pushed_by": v.pushed_by_name, "pull": f"docker pull {reference}",
+        }  # fmt: skip

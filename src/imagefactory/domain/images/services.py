@@ -12,6 +12,7 @@ from django.db import transaction
 
 from imagefactory.domain.images import events
 from imagefactory.domain.images.models import ImageVersion, Repository, Tag
+from imagefactory.domain.projects.services import mark_published
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
@@ -110,6 +111,7 @@ def record_removal(actor: Actor, *, path: str, tag: str = "", digest: str = "") 
 def _repository(tenant_id: uuid.UUID, project_id: uuid.UUID, path: str, moment: dt.datetime | None) -> Repository:
     made = {"tenant_id": tenant_id, "project_id": project_id, "pushed_at": moment or now()}
     touched = {"pushed_at": moment} if moment else {}
+    mark_published(project_id)
     found, _ = Repository.objects.update_or_create(path=path, defaults=touched, create_defaults=made)
     if found.project_id != project_id:
         # Its project was deleted and another has the short name now; what the old one pushed is none of the new one's.
@@ -140,3 +142,12 @@ def _tell(actor: Actor, repository: Repository, version: ImageVersion, tags: lis
             dict(version.origin),
         ),
     )  # fmt: skip
+
+
+def remove_images(tenant_id: uuid.UUID, limit: int) -> int:
+    """Remove the records of up to `limit` image versions of a tenant that is removed, and return how many rows went."""
+    versions = list(ImageVersion.objects.filter(repository__tenant_id=tenant_id).values_list("id", flat=True)[:limit])
+    if versions:
+        return int(ImageVersion.objects.filter(id__in=versions).delete()[0])
+    empty = list(Repository.objects.filter(tenant_id=tenant_id).values_list("id", flat=True)[:limit])
+    return int(Repository.objects.filter(id__in=empty).delete()[0]) if empty else 0

@@ -33,6 +33,8 @@ class Project(Entity):
     credential = models.ForeignKey("projects.Credential", on_delete=models.SET_NULL, null=True, related_name="+")
     last_build_number = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
+    # Whether an image was ever in the registry under its short name; then nobody gets the name again.
+    published = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -211,3 +211,17 @@ def secret_names(project_id: uuid.UUID) -> set[str]:
     """Return the names of a project's build secrets; for the check that a manifest asks for existing ones."""
     rows = Credential.objects.filter(project_id=project_id, kind=CredentialKind.BUILD_SECRET)
     return set(rows.values_list("name", flat=True))
+
+
+def projects_to_export(tenant_id: uuid.UUID) -> Iterator[dict[str, Any]]:
+    """Yield what a tenant takes along of its projects: settings, and the names of credentials without their values."""
+    names: dict[uuid.UUID, list[dict[str, str]]] = {}
+    for c in Credential.objects.filter(project__tenant_id=tenant_id).order_by("name"):
+        names.setdefault(c.project_id, []).append({"name": c.name, "kind": c.kind, "username": c.username})
+    rows = Project.objects.filter(tenant_id=tenant_id, deleted_at=None).order_by("slug")
+    for p in rows.iterator(chunk_size=500):
+        yield {
+            "id": p.id, "slug": p.slug, "name": p.name, "description": p.description, "source_kind": p.source_kind,
+            "source": p.source, "archived": p.archived_at is not None, "created_at": p.created_at,
+            "credentials": names.get(p.id, []),
+        }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from django.db import IntegrityError, transaction
@@ -46,6 +46,11 @@ def create_project(actor: Actor, *, name: str, slug: str = "", description: str 
     wrong = _name_errors(name, description)
     if not ids.is_slug(slug) or slug in ids.RESERVED_SLUGS:
         wrong["slug"] = [f"The short name is {ids.SLUG_RULE}, and not a reserved word. It stands in image names."]
+    elif Project.objects.filter(tenant_id=tenant_id, slug=slug, published=True, deleted_at__isnull=False).exists():
+        wrong["slug"] = [
+            f"The short name {slug} belonged to a project that was deleted, and images under it may still be in use, so it "
+            "is not given out again. Choose another."
+        ]
     if wrong:
         raise ValidationFailed(wrong)
     try:
@@ -344,6 +349,11 @@ def upload_archive(actor: Actor, project_id: uuid.UUID, *, filename: str, conten
     return UploadView(made.id, filename, blob.digest, blob.size, made.created_by_name, made.created_at)
 
 
+def mark_published(project_id: uuid.UUID) -> None:
+    """Note that the registry has an image of this project; called in the transaction that records it."""
+    Project.objects.filter(id=project_id, published=False).update(published=True)
+
+
 def next_build_number(project_id: uuid.UUID) -> int:
     """Return the next number of a build of this project; called inside the transaction that makes the build.
 
@@ -362,3 +372,19 @@ def require_open(project_id: uuid.UUID) -> None:
     name = Project.objects.filter(id=project_id, archived_at__isnull=False).values_list("name", flat=True).first()
     if name is not None:
         raise ProjectArchived(name)
+
+
+@transaction.atomic
+def remove_projects(tenant_id: uuid.UUID, limit: int, forget: Callable[[str], None]) -> int:
+    """Remove up to `limit` projects of a tenant that is removed, with their credentials and uploads; return how many.
+
+    `forget` deletes an archive that no other upload names; the rows go after it, so that a killed run leaves none behind.
+    """
+    projects = list(Project.objects.filter(tenant_id=tenant_id).values_list("id", flat=True)[:limit])
+    uploads = Upload.objects.filter(project_id__in=projects)
+    digests = set(uploads.values_list("digest", flat=True))
+    others = Upload.objects.filter(digest__in=digests).exclude(project_id__in=projects)
+    for digest in sorted(digests - set(others.values_list("digest", flat=True))):
+        forget(digest)
+    Project.objects.filter(id__in=projects).delete()
+    return len(projects)

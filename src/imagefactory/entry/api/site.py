@@ -25,8 +25,11 @@ from imagefactory import __version__
 from imagefactory.domain.builds import selectors as builds
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.errors import SecondFactorRequired
+from imagefactory.domain.identity.permissions import Capability, Permission
+from imagefactory.domain.identity.policies import may, require_capability
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import admin as admin_routes
 from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
@@ -36,11 +39,13 @@ from imagefactory.entry.api import keys as key_routes
 from imagefactory.entry.api import networks, reference, service_accounts, sign_ins
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
+from imagefactory.entry.api import tenants as tenant_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address, known_address
 from imagefactory.entry.http.failures import database_away, envelope
 from imagefactory.kernel import env, scope
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import (
     FactoryError,
     InvalidRequest,
@@ -70,6 +75,8 @@ api.add_router("/admin/tenants", networks.admin)
 api.add_router("/projects", project_routes.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
+api.add_router("/tenants", tenant_routes.router)
+api.add_router("/admin", admin_routes.router)
 api.add_router("/identity-providers", provider_routes.router)
 api.add_router("/auth", provider_routes.exchange)
 api.add_router("/ci-trust", provider_routes.trust)
@@ -282,11 +289,26 @@ def registry_token(request: HttpRequest) -> JsonResponse:
     except Unauthorized:
         count_attempt("sign in to the registry", origin(client_address(request)), limit=60, window_seconds=300)
         raise
+    _say_why_no_push(actor, scopes)
     allowed = functools.cache(functools.partial(registry_access, actor))
     note_scopes(request, actor, refused_scopes(scopes, allowed))
     holder = f"key:{actor.key_id}" if actor.key_id else f"session:{identity.session_of_token(password[:400])}"
     subject = f"{actor.tenant_slug}/{actor.email or actor.subject_id}"
     return JsonResponse(issue(subject, scopes, allowed, holder))
+
+
+def _say_why_no_push(actor: Actor, scopes: list[str]) -> None:
+    """Refuse with the reason a push into a tenant in which nobody may push now; any other is refused by its token.
+
+    Raises PermissionDenied, CapabilityOff.
+    """
+    own = [s for s in scopes if s.startswith(f"repository:{actor.tenant_slug}/") and "push" in s.rpartition(":")[2]]
+    if not own:
+        return
+    require_capability(actor, Capability.BUILD)
+    verdict = may(actor, Permission.BUILD_START)
+    if verdict is not True and verdict.code == "tenant_suspended":
+        authorize(verdict)
 
 
 def openapi_text() -> str:

@@ -34,6 +34,8 @@ _API_COMMANDS = (
     ("builds", "build"),
     ("images", "image"),
     ("keys", "key"),
+    ("tenants", "tenants"),
+    ("admin", "admin"),
     ("audit", "audit"),
     ("service_accounts", "service-account"),
     ("networks", "network"),

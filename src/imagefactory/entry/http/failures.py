@@ -11,11 +11,20 @@ from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
-from imagefactory.domain.identity.selectors import Person, owners_of
+from imagefactory.domain.identity.selectors import Person, administrators, owners_of
+from imagefactory.domain.identity.states import TenantState
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.http.refusals import note
-from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import FactoryError, InvalidRequest, NotFound, Unauthorized, Unavailable
+from imagefactory.kernel import env
+from imagefactory.kernel.actor import NOBODY, Actor
+from imagefactory.kernel.errors import (
+    CapabilityOff,
+    FactoryError,
+    InvalidRequest,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +47,8 @@ STATUS: dict[str, int] = {
     "conflict": 409,
     "invalid_transition": 409,
     "build_not_cancellable": 409,
+    "last_administrator": 409,
+    "precondition_failed": 412,
     "too_large": 413,
     "validation_failed": 422,
     "rate_limited": 429,
@@ -57,6 +68,7 @@ HEADINGS: dict[int, str] = {
     403: "You may not do this",
     404: "Nothing here",
     409: "That does not fit any more",
+    412: "Changed in the meantime",
     413: "Too large",
     422: "Something needs correcting",
     429: "Too often",
@@ -64,11 +76,15 @@ HEADINGS: dict[int, str] = {
 }
 
 
-def _owners(request: HttpRequest, error: FactoryError) -> list[Person]:
-    """Return whom a refused member can ask: the owners of the tenant that they are in."""
+def _whom_to_ask(request: HttpRequest, error: FactoryError) -> list[Person]:
+    """Return whom a refused member can ask: the owners of their tenant, or who runs the installation where those cannot."""
     actor = getattr(request, "_actor", None)
     if status_of(error) != 403 or not isinstance(actor, Actor) or actor.tenant_id is None:
         return []
+    stopped = error.code == "tenant_suspended" and actor.tenant_state != TenantState.DELETING
+    if stopped or isinstance(error, CapabilityOff):
+        support = env.get().support_address
+        return [Person(NOBODY, support, support)] if support else administrators()
     return owners_of(actor.tenant_id)
 
 
@@ -134,7 +150,8 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
             "code": error.code,
             "message": error.message,
             "permission": error.details.get("permission", ""),
-            "owners": _owners(request, error),
+            "ask": _whom_to_ask(request, error),
+            "capability": error.details.get("capability", ""),
             "request_id": getattr(request, "request_id", ""),
         },
         status=status_of(error),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from procrastinate import App
 
+from imagefactory.entry.jobs import tenant_tasks
+
 
 def register(app: App) -> None:
     """Add the factory's tasks to the app; called when Django is ready."""
@@ -14,6 +16,8 @@ def register(app: App) -> None:
         from imagefactory.entry.jobs.retention import forget_old_rows as forget
 
         forget()
+
+    tenant_tasks.register(app)
 
     @app.task(name="notifications.send", pass_context=False)
     def send_mail(mail_id: str) -> None:

@@ -33,7 +33,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     elif request.user.is_authenticated:
         return redirect(wanted)
     page = {
-        "form": form, "next": wanted, "sign_up_open": env.get().sign_up == "open", "mail": env.get().has_mail,
+        "form": form, "next": wanted, "sign_up_open": env.get().sign_up != "closed", "mail": env.get().has_mail,
         "passkeys": not webauthn.obstacle(), "providers": providers.buttons(request, wanted),
     }  # fmt: skip
     return render(request, "login.html", page, status=status)
@@ -58,7 +58,12 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             form, status = Form(form.values, ordered | dict(error.fields)), 422
         except RateLimited as error:
             form, status = Form(form.values, {"email": [error.message]}), 429
-    page = {"form": form, "closed": env.get().sign_up == "closed", "zones": selectors.time_zones()}
+    page = {
+        "form": form,
+        "closed": env.get().sign_up == "closed",
+        "approval": env.get().sign_up == "approval",
+        "zones": selectors.time_zones(),
+    }
     return render(request, "signup.html", page, status=status)
 
 
@@ -76,9 +81,15 @@ def home(request: HttpRequest) -> HttpResponse:
     user_id = uuid.UUID(str(request.user.pk))
     tenants = selectors.tenants_of(user_id)
     slug = selectors.last_tenant_slug(user_id) or (tenants[0].slug if len(tenants) == 1 else "")
-    if slug:
+    if slug and "choose" not in request.GET:
         return redirect(f"/t/{slug}/")
-    page = {"tenants": tenants, "sign_up_open": env.get().sign_up == "open"}
+    actor_of(request, slug or None)  # for the frame: administrators in no team find their pages beside it
+    page = {
+        "administrators": [] if tenants else selectors.administrators(),
+        "support": env.get().support_address,
+        "tenants": tenants,
+        "sign_up_open": env.get().sign_up != "closed",
+    }
     return render(request, "home.html", page)
 
 
@@ -92,4 +103,5 @@ def new_tenant(request: HttpRequest) -> HttpResponse:
             return redirect(f"/t/{made.slug}/")
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
-    return render(request, "tenant_new.html", {"form": form}, status=form.status)
+    page = {"form": form, "approval": env.get().sign_up == "approval" and not actor.is_system_admin}
+    return render(request, "tenant_new.html", page, status=form.status)

@@ -8,9 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
+from imagefactory.domain.builds import policies
 from imagefactory.domain.builds.selectors import COUNT_CAP, count_builds, list_builds
-from imagefactory.domain.identity.permissions import Permission
-from imagefactory.domain.identity.policies import may
+from imagefactory.domain.identity.permissions import Capability, Permission
+from imagefactory.domain.identity.policies import may, require_capability
 from imagefactory.domain.projects.selectors import ProjectView, get_project, list_projects
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import build_filter, build_rows, show
@@ -52,7 +53,7 @@ def _builds(request: HttpRequest, actor: Actor, project: ProjectView | None) -> 
     found, after = list_builds(actor, query.wanted, before=before, limit=PAGE)
     total = count_builds(actor, query.wanted)
     base = f"/t/{actor.tenant_slug}/p/{project.slug}/builds" if project else f"/t/{actor.tenant_slug}/builds"
-    may_start = actor.may(Permission.BUILD_START, project.id) if project else actor.may_anywhere(Permission.BUILD_START)
+    may_start = policies.may_start(actor, project.id) is True if project else policies.may_start_anywhere(actor)
     page = context | {
         "project": project, "rows": build_rows.rows(actor, found), "query": query, "base": base,
         "views": [(name, text, text == query.text) for name, text in VIEWS],
@@ -69,6 +70,7 @@ def _builds(request: HttpRequest, actor: Actor, project: ProjectView | None) -> 
 def choose_project(request: HttpRequest, tenant: str) -> HttpResponse:
     """Start a build: the only project's form at once, otherwise the choice of a project."""
     actor = actor_of(request, tenant)
+    require_capability(actor, Capability.BUILD)
     if not actor.may_anywhere(Permission.BUILD_START):
         authorize(may(actor, Permission.BUILD_START))
     projects = [p for p in list_projects(actor, limit=200)[0] if actor.may(Permission.BUILD_START, p.id)]

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.builds.policies import may_start_anywhere
 from imagefactory.domain.images.errors import ImageNotFound
 from imagefactory.domain.images.selectors import VersionView, get_image, get_version, list_images, list_versions
 from imagefactory.domain.projects.selectors import projects_by_id
@@ -29,7 +29,7 @@ def images(request: HttpRequest, tenant: str) -> HttpResponse:
     names = projects_by_id(actor, {i.project_id for i in found})
     page = context | {
         "images": [(i, names[i.project_id]) for i in found if i.project_id in names], "search": search,
-        "after": after, "tenant": tenant, "may_start": actor.may_anywhere(Permission.BUILD_START),
+        "after": after, "tenant": tenant, "may_start": may_start_anywhere(actor),
     }  # fmt: skip
     return show.page(request, "images.html", page, blocks={"rows": "blocks/image_rows.html"})
 

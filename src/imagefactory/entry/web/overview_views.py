@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from imagefactory.domain.builds.policies import may_start, may_start_anywhere
 from imagefactory.domain.builds.selectors import BuildFilter, BuildView, list_builds, newest_per_project, queue_place
 from imagefactory.domain.identity.permissions import Permission
-from imagefactory.domain.identity.selectors import keys_of, owners_of
+from imagefactory.domain.identity.selectors import administrators, keys_of, owners_of, tenant_profile
 from imagefactory.domain.identity.services import remember_tenant
+from imagefactory.domain.identity.states import TenantState
 from imagefactory.domain.images.selectors import list_images
 from imagefactory.domain.projects.selectors import ProjectView, list_projects
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import build_rows, show
 from imagefactory.entry.web.live import listen_to
+from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 
 WAITING = 5  # queued builds whose place is told; each costs a few counts
@@ -38,6 +42,8 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
     actor = actor_of(request, tenant)
     remember_tenant(actor)
     context = {"live_on": listen_to(f"tenant:{actor.tenant}")}
+    if actor.tenant_state == TenantState.AWAITING_APPROVAL:
+        return _waiting(request, actor, context)
     projects, _ = list_projects(actor, limit=50)
     newest = newest_per_project(actor, [p.id for p in projects], 1)
     recent, _ = list_builds(actor, BuildFilter(), limit=10)
@@ -53,9 +59,18 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
         "steps": [] if images else _steps(actor, projects, recent),
         "owners": [] if projects else owners_of(actor.tenant), "projects": projects,
         "may_create": actor.may(Permission.PROJECT_CREATE),
-        "may_start": actor.may_anywhere(Permission.BUILD_START), "tenant": tenant,
+        "may_start": may_start_anywhere(actor), "tenant": tenant,
     }  # fmt: skip
     return show.page(request, "overview.html", page, blocks={"overview": "blocks/overview.html"})
+
+
+def _waiting(request: HttpRequest, actor: Actor, context: Mapping[str, object]) -> HttpResponse:
+    """Say what the team waits for and who can end that; without scripts the page looks again by itself."""
+    page = {
+        **context, "administrators": administrators(), "support": env.get().support_address, "tenant": actor.tenant_slug,
+        "profile": tenant_profile(actor.tenant),
+    }  # fmt: skip
+    return show.page(request, "overview_waiting.html", page, blocks={"waiting": "blocks/waiting.html"})
 
 
 def _steps(actor: Actor, projects: list[ProjectView], recent: list[BuildView]) -> list[FirstStep]:
@@ -63,7 +78,7 @@ def _steps(actor: Actor, projects: list[ProjectView], recent: list[BuildView]) -
     first = projects[0] if projects else None
     sourced = next((p for p in projects if p.source_kind), None)
     may_edit = bool(first and actor.may(Permission.SETTINGS_EDIT, first.id))
-    start = next((p for p in [sourced, *projects] if p and actor.may(Permission.BUILD_START, p.id)), None)
+    start = next((p for p in [sourced, *projects] if p and may_start(actor, p.id) is True), None)
     found = [
         FirstStep("Create a project", "It keeps the source, the builds and the images of one thing you ship.",
                   bool(projects), f"{base}/projects/new" if actor.may(Permission.PROJECT_CREATE) else "", "New project"),

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from imagefactory.domain.builds.policies import may_start
 from imagefactory.domain.builds.selectors import BuildFilter, list_builds, live_slots, newest_per_project
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may
@@ -89,6 +90,6 @@ def project(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
         "project": found, "tab": "overview", "base": base, "bars": build_rows.strip(base, strip),
         "success": build_rows.success(strip), "recent": build_rows.rows(actor, recent), "images": images,
         "source": _SOURCES[found.source_kind], "may_edit": may_edit, "workers": live_slots(),
-        "may_start": actor.may(Permission.BUILD_START, found.id) and not found.archived,
+        "may_start": may_start(actor, found.id) is True and not found.archived,
     }  # fmt: skip
     return show.page(request, "project.html", page, blocks={"project": "blocks/project.html"})

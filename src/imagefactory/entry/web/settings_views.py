@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from imagefactory.domain.builds.policies import may_start
 from imagefactory.domain.builds.selectors import BuildFilter, count_builds
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.policies import may
@@ -85,7 +86,7 @@ def source(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     page = _page(
         actor, found, "source", form=form, uploads=upload_choices(list_uploads(actor, found.id)),
         credentials=[("", "None: the repository is open"), *((str(c.id), f"{c.name} ({_SHORT_KINDS[c.kind]})") for c in credentials)],
-        may_start=actor.may(Permission.BUILD_START, found.id),
+        may_start=may_start(actor, found.id) is True,
     )  # fmt: skip
     return show.page(request, "settings_source.html", page, status=form.status)
 

@@ -8,12 +8,13 @@ declare
 begin
   for i in 1..64 loop
     select q.tenant_id into t from builds_tenantqueue q
-      where q.ready and q.running < q.max_running and q.ready_at <= now()
+      where q.ready and not q.paused and q.running < q.max_running and q.ready_at <= now()
       order by q.turn limit 1 for no key update skip locked;
     if not found then
       -- Other claimers may hold every ready tenant just now, for a few milliseconds: "nothing" would be wrong then, and
       -- its caller would sleep until the next notice.
-      perform 1 from builds_tenantqueue q where q.ready and q.running < q.max_running and q.ready_at <= now() limit 1;
+      perform 1 from builds_tenantqueue q
+        where q.ready and not q.paused and q.running < q.max_running and q.ready_at <= now() limit 1;
       if not found then return; end if;
       perform pg_sleep(0.003);
       continue;

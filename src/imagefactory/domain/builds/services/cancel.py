@@ -8,7 +8,7 @@ from django.db import transaction
 
 from imagefactory.domain.builds import events, policies
 from imagefactory.domain.builds.errors import BuildNotCancellable
-from imagefactory.domain.builds.models import Build
+from imagefactory.domain.builds.models import Build, BuildQuerySet
 from imagefactory.domain.builds.queue import CANCELS
 from imagefactory.domain.builds.selectors import BuildDetail, get_build
 from imagefactory.domain.builds.states import CANCELLABLE, BuildStatus
@@ -18,6 +18,8 @@ from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
+
+_BATCH = 200
 
 
 def cancel_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
@@ -34,12 +36,28 @@ def cancel_build(actor: Actor, build_id: uuid.UUID) -> BuildDetail:
     return get_build(actor, build_id)
 
 
-def cancel_all_of_project(project_id: uuid.UUID) -> None:
-    """Cancel everything that waits or runs in a project that was deleted; safe to repeat."""
-    system = actors.system("projects")
-    for build_id in Build.objects.filter(project_id=project_id, status__in=CANCELLABLE).values_list("id", flat=True):
-        with transaction.atomic():
-            _cancel(system, build_id)
+def cancel_all_of_project(project_id: uuid.UUID) -> int:
+    """Cancel everything that waits or runs in a project that was deleted, and return how many; safe to repeat.
+
+    Each build in a transaction of its own, so that it may be killed in between. For a job.
+    """
+    return _cancel_each(Build.objects.filter(project_id=project_id), "projects")
+
+
+def cancel_all_of_tenant(tenant_id: uuid.UUID) -> int:
+    """Cancel everything that waits or runs in a tenant that is removed, as `cancel_all_of_project` does. For a job."""
+    return _cancel_each(Build.objects.filter(tenant_id=tenant_id), "tenants")
+
+
+def _cancel_each(builds: BuildQuerySet, who: str) -> int:
+    system, count = actors.system(who), 0
+    stopping = builds.filter(status__in=CANCELLABLE, cancel_requested_at=None)
+    while ids := list(stopping.order_by("id").values_list("id", flat=True)[:_BATCH]):
+        for build_id in ids:
+            with transaction.atomic():
+                _cancel(system, build_id)
+        count += len(ids)
+    return count
 
 
 def _cancel(actor: Actor, build_id: uuid.UUID) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.events.administration import AccountHelped as AccountHelped
+from imagefactory.domain.identity.events.administration import AccountRestored as AccountRestored
+from imagefactory.domain.identity.events.administration import AccountSuspended as AccountSuspended
+from imagefactory.domain.identity.events.administration import SystemRoleGranted as SystemRoleGranted
+from imagefactory.domain.identity.events.administration import SystemRoleRevoked as SystemRoleRevoked
 from imagefactory.domain.identity.events.ip_lists import IpListChanged as IpListChanged
 from imagefactory.domain.identity.events.keys import ApiKeyCreated as ApiKeyCreated
 from imagefactory.domain.identity.events.keys import ApiKeyExpiring as ApiKeyExpiring
@@ -43,4 +48,18 @@ from imagefactory.domain.identity.events.sign_in import SignInUnlocked as SignIn
 from imagefactory.domain.identity.events.sign_in import SignUpRepeated as SignUpRepeated
 from imagefactory.domain.identity.events.team import MemberJoined as MemberJoined
 from imagefactory.domain.identity.events.team import MemberRoleSet as MemberRoleSet
+from imagefactory.domain.identity.events.tenants import CapabilityChanged as CapabilityChanged
+from imagefactory.domain.identity.events.tenants import CapabilityRequested as CapabilityRequested
+from imagefactory.domain.identity.events.tenants import TenantApproved as TenantApproved
+from imagefactory.domain.identity.events.tenants import TenantChanged as TenantChanged
 from imagefactory.domain.identity.events.tenants import TenantCreated as TenantCreated
+from imagefactory.domain.identity.events.tenants import TenantDeletionStarted as TenantDeletionStarted
+from imagefactory.domain.identity.events.tenants import TenantDeletionStopped as TenantDeletionStopped
+from imagefactory.domain.identity.events.tenants import TenantExportAsked as TenantExportAsked
+from imagefactory.domain.identity.events.tenants import TenantExportDownloaded as TenantExportDownloaded
+from imagefactory.domain.identity.events.tenants import TenantExportReady as TenantExportReady
+from imagefactory.domain.identity.events.tenants import TenantRefused as TenantRefused
+from imagefactory.domain.identity.events.tenants import TenantRemoved as TenantRemoved
+from imagefactory.domain.identity.events.tenants import TenantStateChanged as TenantStateChanged
+from imagefactory.domain.identity.events.tenants import TenantSuspended as TenantSuspended
+from imagefactory.domain.identity.events.tenants import TenantSuspensionLifted as TenantSuspensionLifted

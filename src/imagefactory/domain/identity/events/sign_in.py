@@ -46,7 +46,7 @@ class SignedOut(Event):
 
 @dataclasses.dataclass(frozen=True)
 class SessionsEnded(Event):
-    """`why` is revoked or timed_out."""
+    """`why` is revoked, timed_out, or what an administrator gave as the reason."""
 
     type: ClassVar[str] = "member.sessions_ended"
     user_id: uuid.UUID

@@ -18,5 +18,9 @@ from imagefactory.domain.identity.models.service_accounts import ServiceAccount 
 from imagefactory.domain.identity.models.sessions import AuthSession as AuthSession
 from imagefactory.domain.identity.models.sessions import SignInRecord as SignInRecord
 from imagefactory.domain.identity.models.tenants import Membership as Membership
+from imagefactory.domain.identity.models.tenants import RetiredSlug as RetiredSlug
 from imagefactory.domain.identity.models.tenants import RoleBinding as RoleBinding
 from imagefactory.domain.identity.models.tenants import Tenant as Tenant
+from imagefactory.domain.identity.models.tenants import TenantDecision as TenantDecision
+from imagefactory.domain.identity.models.tenants import TenantExport as TenantExport
+from imagefactory.domain.identity.models.tenants import TenantLogo as TenantLogo

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.policies.installation import may_change_installation as may_change_installation
+from imagefactory.domain.identity.policies.installation import may_see_installation as may_see_installation
+from imagefactory.domain.identity.policies.installation import no_longer_administrator as no_longer_administrator
 from imagefactory.domain.identity.policies.keys import may_clear_networks as may_clear_networks
 from imagefactory.domain.identity.policies.keys import may_manage_account as may_manage_account
 from imagefactory.domain.identity.policies.keys import may_manage_key as may_manage_key
@@ -15,7 +18,11 @@ from imagefactory.domain.identity.policies.providers import may_manage_providers
 from imagefactory.domain.identity.policies.providers import (
     may_read_installation_providers as may_read_installation_providers,
 )
+from imagefactory.domain.identity.policies.rights import is_entitled as is_entitled
 from imagefactory.domain.identity.policies.rights import may as may
 from imagefactory.domain.identity.policies.rights import may_act_as_person as may_act_as_person
 from imagefactory.domain.identity.policies.rights import require_capability as require_capability
 from imagefactory.domain.identity.policies.sign_in import may_manage_sign_in as may_manage_sign_in
+from imagefactory.domain.identity.policies.tenants import may_change_tenant as may_change_tenant
+from imagefactory.domain.identity.policies.tenants import may_end_tenant as may_end_tenant
+from imagefactory.domain.identity.policies.tenants import may_take_export as may_take_export

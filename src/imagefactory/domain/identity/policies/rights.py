@@ -13,9 +13,9 @@ from imagefactory.domain.identity.permissions import (
     grantors,
 )
 from imagefactory.domain.identity.states import TENANT_STOPS
+from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor, ActorKind
-from imagefactory.kernel.authorize import Refusal, Verdict
-from imagefactory.kernel.errors import CapabilityOff
+from imagefactory.kernel.authorize import Refusal, Verdict, authorize
 
 
 def may(actor: Actor, permission: Permission, project_id: uuid.UUID | None = None) -> Verdict:
@@ -45,15 +45,23 @@ def may_act_as_person(actor: Actor) -> Verdict:
     return True
 
 
+def is_entitled(actor: Actor, capability: Capability) -> Verdict:
+    """Whether the actor's tenant is entitled; the refusal says what is off, for which team, and whom to ask."""
+    if actor.kind is ActorKind.SYSTEM or capability in actor.capabilities:
+        return True
+    support = env.get().support_address
+    return Refusal(
+        f"capability:{capability}",
+        f"{CAPABILITY_NAMES[capability].capitalize()} is switched off for the team {actor.tenant_slug}.",
+        f"A system administrator can switch it on{f': write to {support}' if support else ''}; an owner can ask for it in "
+        "the team's settings.",
+        capability=str(capability),
+    )
+
+
 def require_capability(actor: Actor, capability: Capability) -> None:
     """Return when the actor's tenant is entitled.
 
     Raises CapabilityOff with what is off and whom to ask.
     """
-    if actor.kind is ActorKind.SYSTEM or capability in actor.capabilities:
-        return
-    raise CapabilityOff(
-        f"Tenant {actor.tenant_slug} is not entitled to {CAPABILITY_NAMES[capability]}. "
-        "A system administrator can switch it on.",
-        capability=str(capability),
-    )
+    authorize(is_entitled(actor, capability))

@@ -125,3 +125,11 @@ def _session(**which: object) -> AuthSession:
     if session.access_expires_at is None or session.access_expires_at <= moment:
         raise TokenExpired("This access token has expired. Get a new one with the refresh token.")
     return session
+
+
+def outside_tenants(actor: Actor) -> Actor:
+    """Return the same person without the tenant that they were put into, for what concerns the whole installation."""
+    return dataclasses.replace(
+        actor, tenant_id=None, tenant_slug="", tenant_state="active", role="", tenant_permissions=frozenset(),
+        project_permissions={}, capabilities=frozenset(),
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from imagefactory.domain.identity.models import RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import READ_ONLY, ROLE_PERMISSIONS, Capability, Role, SystemRole
@@ -36,23 +37,25 @@ def highest(roles: set[str]) -> str:
     return next((str(r) for r in Role if r in roles), "")
 
 
+CAPABILITY_FIELDS: Final[dict[Capability, str]] = {
+    Capability.BUILD: "may_build",
+    Capability.QUARANTINE_REQUEST: "may_quarantine_request",
+    Capability.QUARANTINE_RELEASE: "may_quarantine_release",
+    Capability.ONDEMAND_IMAGE_SCANNING: "may_ondemand_image_scanning",
+}
+SYSTEM_ROLE_FIELDS: Final[dict[SystemRole, str]] = {
+    SystemRole.ADMINISTRATOR: "is_system_admin",
+    SystemRole.READ_ONLY_ADMINISTRATOR: "is_read_only_admin",
+    SystemRole.SECURITY_REVIEWER: "is_reviewer",
+}
+
+
 def capabilities_of(tenant: Tenant) -> frozenset[str]:
-    held = {
-        Capability.BUILD: tenant.may_build,
-        Capability.QUARANTINE_REQUEST: tenant.may_quarantine_request,
-        Capability.QUARANTINE_RELEASE: tenant.may_quarantine_release,
-        Capability.ONDEMAND_IMAGE_SCANNING: tenant.may_ondemand_image_scanning,
-    }
-    return frozenset(str(c) for c, on in held.items() if on)
+    return frozenset(str(c) for c, field in CAPABILITY_FIELDS.items() if getattr(tenant, field))
 
 
 def system_roles_of(user: User) -> frozenset[str]:
-    held = {
-        SystemRole.ADMINISTRATOR: user.is_system_admin,
-        SystemRole.READ_ONLY_ADMINISTRATOR: user.is_read_only_admin,
-        SystemRole.SECURITY_REVIEWER: user.is_reviewer,
-    }
-    return frozenset(str(r) for r, on in held.items() if on)
+    return frozenset(str(r) for r, field in SYSTEM_ROLE_FIELDS.items() if getattr(user, field))
 
 
 def rights_of(user_id: uuid.UUID, tenant: Tenant) -> Rights:

@@ -45,17 +45,21 @@ class SignInView:
 
 def sessions_of(actor: Actor) -> list[SessionView]:
     """Return the actor's own open sign-ins, this one first, then by last use; at most 200."""
+    return sorted(open_sessions(actor.person, actor.session_id), key=lambda v: not v.current)
+
+
+def open_sessions(user_id: uuid.UUID, current: uuid.UUID | None = None) -> list[SessionView]:
+    """Return the open sign-ins of a person by last use; for callers that know who may see them."""
     moment = now()
-    rows = AuthSession.objects.filter(user_id=actor.person, revoked_at=None).order_by("-last_used_at")[:_MOST]
-    views = [
+    rows = AuthSession.objects.filter(user_id=user_id, revoked_at=None).order_by("-last_used_at")[:_MOST]
+    return [
         SessionView(
             r.id, r.kind, device(r.user_agent), r.how, r.address, r.created_at, r.last_used_at, r.ends_at(),
-            r.id == actor.session_id,
+            r.id == current,
         )
         for r in rows
         if not r.timed_out(moment)
     ]  # fmt: skip
-    return sorted(views, key=lambda v: not v.current)
 
 
 def sign_in_history(actor: Actor) -> list[SignInView]:

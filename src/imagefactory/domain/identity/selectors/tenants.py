@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import uuid
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from imagefactory.domain.identity.errors import SecondFactorRequired, TenantNotFound
-from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, TenantLogo, User
 from imagefactory.domain.identity.selectors.rights import highest
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import TenantRequired
@@ -23,6 +25,10 @@ class TenantView:
     slug: str
     name: str
     role: str
+    state: str = "active"
+    state_reason: str = ""
+    delete_after: dt.datetime | None = None
+    logo: str = ""  # the digest of the picture, empty without one
 
 
 def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
@@ -30,10 +36,26 @@ def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     bindings: dict[uuid.UUID, set[str]] = {}
     for tenant_id, role in RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role"):
         bindings.setdefault(tenant_id, set()).add(role)
-    tenants = Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id")).order_by(
-        "name", "slug"
+    logo = Subquery(TenantLogo.objects.filter(tenant_id=OuterRef("id")).values("digest"))
+    tenants = (
+        Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id"))
+        .annotate(logo=Coalesce(logo, Value("")))
+        .order_by("name", "slug")
     )
-    return [TenantView(t.id, t.slug, t.name, highest(bindings.get(t.id, set()))) for t in tenants]
+    return [
+        TenantView(
+            t.id, t.slug, t.name, highest(bindings.get(t.id, set())), t.state, t.state_reason, t.delete_after, t.logo
+        )
+        for t in tenants
+    ]
+
+
+def slug_or_id(key: str) -> Q:
+    """Return the condition for the tenant that a person or program names."""
+    match = Q(slug=key)
+    with contextlib.suppress(ValueError):
+        match |= Q(id=uuid.UUID(key))
+    return match
 
 
 def tenants_open_to(actor: Actor) -> list[TenantView]:
@@ -46,10 +68,7 @@ def tenant_of(user: User, wanted: str | None) -> Tenant | None:
     mine = Tenant.objects.filter(id__in=Membership.objects.filter(user=user).values("tenant_id"))
     mine = mine.select_related("ip_list")  # who may come from where is asked of every request
     if wanted:
-        match = Q(slug=wanted)
-        with contextlib.suppress(ValueError):
-            match |= Q(id=uuid.UUID(wanted))
-        tenant = mine.filter(match).first()
+        tenant = mine.filter(slug_or_id(wanted)).first()
         if tenant is None:
             raise TenantNotFound
         return tenant
@@ -70,13 +89,13 @@ def tenant_with_slug(slug: str) -> uuid.UUID | None:
     return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
 
 
-def tenant_slug(tenant_id: uuid.UUID) -> str:
-    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
-
-
 def tenant_slugs(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the short names of these tenants, of those that exist; for lists of system administrators."""
     return dict(Tenant.objects.filter(id__in=ids).values_list("id", "slug"))
+
+
+def tenant_slug(tenant_id: uuid.UUID) -> str:
+    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
 
 
 def require_tenant(actor: Actor) -> uuid.UUID:

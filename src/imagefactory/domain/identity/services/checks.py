@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from imagefactory.adapters.passwords.breached import is_breached
-from imagefactory.domain.identity.models import Tenant, User
+from imagefactory.domain.identity.models import RetiredSlug, Tenant, User
 from imagefactory.domain.identity.selectors import user_with_email
 from imagefactory.kernel import env, ids
+from imagefactory.kernel.names import not_ascii
 from imagefactory.kernel.text import plain_text_errors
 
 log = logging.getLogger(__name__)
@@ -76,13 +77,25 @@ def _breach_errors(password: str) -> list[str]:
     return []
 
 
-def tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
+def tenant_name_errors(name: str) -> dict[str, list[str]]:
     if not 1 <= len(name.strip()) <= 120:
         return {"name": ["Give the team a name, in at most 120 characters."]}
     if strange := plain_text_errors(name):
         return {"name": strange}
+    return {}
+
+
+def tenant_errors(name: str, slug: str) -> dict[str, list[str]]:
+    if wrong := tenant_name_errors(name):
+        return wrong
+    if about := not_ascii(slug):
+        return {"slug": [about]}
     if not ids.is_slug(slug):
         return {"slug": [f"The short name is {ids.SLUG_RULE}. Choose one that stands in addresses and image names."]}
-    if slug in ids.RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+    if (
+        slug in ids.RESERVED_SLUGS
+        or Tenant.objects.filter(slug=slug).exists()
+        or RetiredSlug.objects.filter(slug=slug).exists()
+    ):
         return {"slug": [f"The short name {slug} is taken. Choose another."]}
     return {}

@@ -11,7 +11,7 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import SignUpClosed
 from imagefactory.domain.identity.models import Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import Role
-from imagefactory.domain.identity.selectors import user_with_email
+from imagefactory.domain.identity.selectors import Person, person_by_email, user_with_email
 from imagefactory.domain.identity.services.checks import (
     address_errors,
     email_errors,
@@ -20,7 +20,7 @@ from imagefactory.domain.identity.services.checks import (
     tenant_errors,
 )
 from imagefactory.domain.identity.services.email_proofs import new_proof, tell_repeated_sign_up
-from imagefactory.domain.identity.states import ProofPurpose
+from imagefactory.domain.identity.states import ProofPurpose, TenantState
 from imagefactory.kernel import env, ids
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import authorize
@@ -39,15 +39,18 @@ class SignedUp:
     pending: bool = False
 
 
-def _found_tenant(actor: Actor, name: str, slug: str, zone: str) -> Tenant:
-    """Make a tenant that the actor owns, and tell it; inside the caller's transaction."""
-    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone)
-    Membership.objects.create(tenant=tenant, user_id=actor.person)
-    RoleBinding.objects.create(tenant=tenant, user_id=actor.person, role=Role.OWNER)
+def _found_tenant(actor: Actor, name: str, slug: str, zone: str, owner: Person | None = None) -> Tenant:
+    """Make a tenant that the actor, or else `owner`, owns, and tell it; inside the caller's transaction."""
+    owner_id, email = (owner.id, owner.email) if owner else (actor.person, actor.email)
+    waits = env.get().sign_up == "approval" and actor.kind is not ActorKind.SYSTEM and not actor.is_system_admin
+    state = TenantState.AWAITING_APPROVAL if waits else TenantState.ACTIVE
+    tenant = Tenant.objects.create(slug=slug, name=name.strip(), time_zone=zone, state=state)
+    Membership.objects.create(tenant=tenant, user_id=owner_id)
+    RoleBinding.objects.create(tenant=tenant, user_id=owner_id, role=Role.OWNER)
     emit(
         actor,
-        events.TenantCreated(tenant.id, slug, tenant.name),
-        events.MemberJoined(tenant.id, actor.person, actor.email, Role.OWNER),
+        events.TenantCreated(tenant.id, slug, tenant.name, str(state)),
+        events.MemberJoined(tenant.id, owner_id, email, Role.OWNER),
     )
     return tenant
 
@@ -103,7 +106,7 @@ def sign_up(
 
 
 def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
-    """Create one more tenant, owned by the signed-in actor.
+    """Create one more tenant, owned by the signed-in actor; where sign-up is by approval, it waits for it.
 
     Raises PermissionDenied from a key, SignUpClosed, RateLimited (20 an hour by one person), ValidationFailed.
     """
@@ -117,5 +120,28 @@ def create_tenant(actor: Actor, *, name: str, slug: str = "") -> Tenant:
     try:
         with transaction.atomic():
             return _found_tenant(actor, name, slug, "UTC")
+    except IntegrityError:
+        raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None
+
+
+def create_tenant_for(actor: Actor, *, name: str, slug: str = "", owner_email: str) -> Tenant:
+    """Create a tenant that someone else owns, who has an account already; it is active at once.
+
+    Raises PermissionDenied, ValidationFailed.
+    """
+    authorize(policies.may_change_installation(actor))
+    slug = slug or ids.slugify(name)
+    wrong = tenant_errors(name, slug)
+    owner = person_by_email(owner_email.strip()[:254])
+    if owner is None:
+        wrong["owner_email"] = [
+            "Nobody has an account with this e-mail address. Make the team yours and invite them to it, or ask them to sign "
+            "up first."
+        ]
+    if wrong:
+        raise ValidationFailed(wrong)
+    try:
+        with transaction.atomic():
+            return _found_tenant(actor, name, slug, "UTC", owner)
     except IntegrityError:
         raise ValidationFailed({"slug": [f"The short name {slug} was taken just now. Choose another."]}) from None
