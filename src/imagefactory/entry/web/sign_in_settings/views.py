@@ -6,12 +6,13 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imagefactory.domain.identity import policies, selectors, services
-from imagefactory.domain.identity.errors import ProviderNotFound
+from imagefactory.domain.identity.errors import ProviderNotFound, SecondFactorRequired
 from imagefactory.domain.identity.selectors import ProviderView
 from imagefactory.domain.identity.services import ProviderForm
 from imagefactory.domain.identity.services.directory import NOT_INSTALLED, installed
@@ -62,16 +63,21 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
         if tenant_id is None:
             return HttpResponseNotAllowed(["GET"])  # the rule is a team's
         try:
-            services.require_sso(actor, required=request.POST.get("required") == "1")
+            with transaction.atomic():  # both rules or neither
+                services.require_sso(actor, required=request.POST.get("required") == "1")
+                services.require_second_factor(actor, required=request.POST.get("second_factor") == "1")
             messages.success(request, "The rule for members is saved.")
             return redirect(base)
         except Conflict as error:
             form = Form({}, {"required": [error.message]})
+        except SecondFactorRequired:
+            form = Form({}, {"second_factor": ["You have no second factor yet. Set one up in your account first."]})
     rows = selectors.list_providers(actor, tenant_id)
     page = _page(
         actor, base, form=form, rows=[(r, KINDS[r.kind]) for r in rows], kinds=list(KINDS.items()),
         may_edit=policies.may_manage_providers(actor, tenant_id) is True,
         required=tenant_id is not None and selectors.requires_sso(actor),
+        second_factor=tenant_id is not None and selectors.requires_second_factor(actor),
         waiting=selectors.waiting_domains(actor) if tenant_id is None else [],
     )  # fmt: skip
     return show.page(request, "sign_in_providers.html", page, status=form.status)
