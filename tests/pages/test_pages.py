@@ -15,13 +15,14 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
-from imagefactory.domain.identity.services import create_api_key, request_export, set_logo
 from imagefactory.domain.identity.services import (
     AccountFields,
     create_account_key,
     create_api_key,
     create_service_account,
     open_browser_session,
+    request_export,
+    set_logo,
 )
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.selectors import list_notices
