@@ -48,6 +48,7 @@ PARTS: dict[str, Part] = {
     "up": Part("first_page", "`imagefactory up` to the first page", 400),
     "lists": Part("lists", "Lists and pages at 100,000 builds", 600),
     "wall": Part("wall", "The wall between tenants: with and without", 600),
+    "pull": Part("pull", "The decision before each request to the registry", 300),
     "audit": Part("audit", "The audit trail at 10,000,000 entries", 3600),
 }
 

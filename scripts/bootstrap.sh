@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK
 
 RUN_PACKAGES="make git openssh-client ca-certificates buildah crun uidmap fuse-overlayfs skopeo docker-registry mmdebstrap
     debian-archive-keyring iproute2 iptables mount e2fsprogs util-linux xz-utils"
-TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static openssh-server slapd xmlsec1 gcc libc6-dev python3-dev
+TEST_PACKAGES="chromium fonts-dejavu-core acl busybox-static openssh-server slapd ldap-utils xmlsec1 gcc libc6-dev python3-dev
     libldap2-dev libsasl2-dev"
 
 as_root() {
@@ -130,6 +130,20 @@ page_assets() {
     printf '%s\n' "$hash" >"$dist/.stamp"
 }
 
+# The OpenID provider that the tests sign in at.
+test_parties() {
+    [ "$WANT_TESTS" = yes ] || return 0
+    party=tests/parties/oidc
+    hash=$(hash_of $party/package-lock.json)
+    if stamped "$party/node_modules/.stamp" "$hash"; then return 0; fi
+    find_node
+    say "Fetching the OpenID provider of the tests"
+    # shellcheck disable=SC2086 # node and its script
+    (cd "$party" && $NPM ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+        fail "The OpenID provider of the tests could not be fetched; the lines above say why."
+    printf '%s\n' "$hash" >"$party/node_modules/.stamp"
+}
+
 factory_itself() {
     site=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     if [ "$IN_PLACE" = yes ]; then
@@ -168,4 +182,5 @@ cd "$ROOT"
 debian_packages
 python_packages
 page_assets
+test_parties
 factory_itself

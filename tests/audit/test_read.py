@@ -66,6 +66,28 @@ def test_pages_go_both_ways_and_meet(db: None) -> None:
     assert up == whole
 
 
+def test_a_search_goes_through_all_windows_of_time_and_pages_both_ways(db: None) -> None:
+    ages = (-40, 0, 1, 20, 30, 31, 32, 100, 154, 156, 400, 650, 652, 900, 4000)
+    for age in ages:  # one is of a clock that ran ahead
+        one(f"{age}", at=now() - dt.timedelta(days=age), payload={"note": "zebra"})
+        one("other", at=now() - dt.timedelta(days=age, minutes=1))
+    wanted, down = AuditFilter(text="zebra"), []
+    page = list_entries(ALL, wanted, limit=4)
+    while True:
+        down += [int(e.object_label) for e in page.items]
+        if not page.older:
+            break
+        page = list_entries(ALL, wanted, before=page.older, limit=4)
+    assert down == list(ages)
+    up = [int(e.object_label) for e in page.items]
+    while page.newer:
+        page = list_entries(ALL, wanted, after=page.newer, limit=4)
+        up = [int(e.object_label) for e in page.items] + up
+    assert up == list(ages)
+    since = AuditFilter(text="zebra", since=now() - dt.timedelta(days=101), until=now() - dt.timedelta(days=25))
+    assert [int(x) for x in found(since)] == [30, 31, 32, 100]
+
+
 def test_an_entry_that_comes_while_one_pages_shifts_nothing(db: None) -> None:
     begin = start()
     for n in range(6):

@@ -13,6 +13,7 @@ from tests.pages.test_pages import PAGES, Scene
 
 AXE = (Path(__file__).resolve().parents[2] / "assets/node_modules/axe-core/axe.min.js").read_text()
 NO_PAGES = {
+    "sso-metadata",  # XML for the provider
     "notification",  # leads on to what it is about
     "notifications-badge",
     "activity-export",

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
 
+from imagefactory.domain.identity import services
 from imagefactory.entry.cli import credentials
 from tests.cli.conftest import Cli
 from tests.conftest import DOCKERFILE, PASSWORD, World
+from tests.security.test_totp import code
 
 pytestmark = [pytest.mark.committed, pytest.mark.django_db(transaction=True)]
 
@@ -64,6 +68,21 @@ def test_an_access_token_that_ran_out_is_renewed_without_a_word(
 def test_a_wrong_password_is_refused_and_stores_nothing(live_server: Any, world: World, cli: Cli, config: Path) -> None:
     cli("login", "--url", live_server.url, "--email", world.actor("owner").email, stdin="wrong\n", code=3)
     assert not config.exists()
+
+
+def test_a_second_factor_is_asked_for_and_its_code_given(
+    live_server: Any, world: World, cli: Cli, config: Path
+) -> None:
+    owner = world.actor("owner")
+    setup = services.begin_app(owner)
+    Authenticator.objects.create(user_id=owner.person, type="totp", data={"secret": encrypt(setup.key)})
+    words = ("login", "--url", live_server.url, "--email", owner.email)
+    refused = cli(*words, stdin=PASSWORD + "\n", code=3)
+    assert "--code" in refused.stderr
+    cli(*words, "--code", "000000" if code(setup.key) != "000000" else "111111", stdin=PASSWORD + "\n", code=3)
+    assert not config.exists()
+    cli(*words, "--code", code(setup.key), stdin=PASSWORD + "\n")
+    assert cli.json("whoami")["email"] == owner.email
 
 
 def test_a_key_from_standard_input_signs_in(live_server: Any, world: World, cli: Cli, config: Path) -> None:

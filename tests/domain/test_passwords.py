@@ -24,7 +24,7 @@ WHO = Actor(ActorKind.USER, "test")
 
 
 def _hash(password: str) -> str:
-    return hashlib.sha1(password.encode()).hexdigest().upper()
+    return hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
 
 
 @pytest.fixture(scope="module")

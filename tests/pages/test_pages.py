@@ -34,6 +34,7 @@ from imagefactory.kernel.actor import system
 from tests.conftest import INLINE, World
 from tests.pages.system_pages import SYSTEM_PAGES
 from tests.pictures import PNG
+from tests.sso.parts import sign_in_parts
 
 ROLES = ("anonymous", "stranger", "viewer", "member", "admin", "owner")
 DIGEST = f"sha256:{'a' * 64}"
@@ -123,6 +124,39 @@ PAGES: dict[str, tuple[int, ...]] = {
     "build-log-lines": (401, 404, 200, 200, 200, 200),
     "build-log-outline": (401, 404, 200, 200, 200, 200),
     "build-log-search": (401, 404, 200, 200, 200, 200),
+    "login-find": OPEN,
+    "sso-start": (302,) * 6,
+    "sso-directory": OPEN,
+    # What a provider sends back; without it there is nothing to believe. tests/sso sends it.
+    "sso-callback": (403,) * 6,
+    "sso-acs-finish": (403,) * 6,
+    "sso-metadata": OPEN,
+    "me-links": (302, 200, 200, 200, 200, 200),
+    "me-link": (302, 404, 200, 200, 200, 200),
+    "me-unlink": (302, 404, 404, 404, 404, 200),
+    **dict.fromkeys(
+        (
+            "team-sign-in",
+            "team-sign-in-new",
+            "team-sign-in-provider",
+            "team-sign-in-delete",
+            "team-ci",
+            "team-ci-new",
+            "team-ci-rule",
+            "team-ci-delete",
+        ),
+        (302, 404, 403, 403, 403, 200),
+    ),
+    **dict.fromkeys(
+        (
+            "admin-sign-in",
+            "admin-sign-in-new",
+            "admin-sign-in-provider",
+            "admin-sign-in-delete",
+            "admin-sign-in-confirm",
+        ),
+        (302, 403, 403, 403, 403, 403),
+    ),
 }
 # A form that posts to its page's own address -> the status for a harmless change.
 FORMS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
@@ -165,6 +199,9 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "tenant-key-revoke": (302, 404, 403, 403, 403, 302),
     "appearance": (302, 302, 302, 302, 302, 302),
     "logout": (302, 302, 302, 302, 302, 302),
+    "sso-acs": (302,) * 6,
+    "team-sign-in-test": (302, 404, 403, 403, 403, 200),
+    "admin-sign-in-test": (302, 403, 403, 403, 403, 403),
 }
 
 
@@ -194,6 +231,7 @@ class Scene:
         self.factor = Authenticator.objects.create(user_id=owner.person, type="webauthn", data=data).pk
         fields = AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
         self.account = create_service_account(owner, fields).id
+        self.sso = sign_in_parts(world)
         self.account_key = create_account_key(owner, self.account, name="pipeline")[0].id
         told = Message(
             "Build #1 failed", ["It stopped in the stage build."], ("Open", f"/t/{world.tenant_slug}/builds")
@@ -222,11 +260,18 @@ class Scene:
             "credential_id": self.credential, "key_id": self.key, "digest": DIGEST, "notice_id": self.notice.id,
             "name": "roles" if name == "help-topic" else self.world.project.slug, "session_id": self.sign_in,
             "factor_id": self.factor, "reset_token": "x", "confirm_token": "x", "email_token": "x",
-            "capability": "quarantine_request", "export_id": self.export, "tenant_key_id": self.key, "account_id": self.account, "account_key_id": self.account_key,
+            "capability": "quarantine_request", "export_id": self.export, "tenant_key_id": self.key,
+            "account_id": self.account, "account_key_id": self.account_key, "identity_id": self.sso.identity,
+            "trust_id": self.sso.trust, "kind": "ldap", "provider_id": self._provider(name),
         }  # fmt: skip
         wanted = re.findall(r"<(?:\w+:)?(\w+)>", route)
         url = reverse(name, kwargs={part: samples[part] for part in wanted})
         return f"{url}?q=hello" if name == "build-log-search" else url
+
+    def _provider(self, name: str) -> object:
+        if name in {"sso-acs", "sso-acs-finish", "sso-metadata"}:
+            return self.sso.saml
+        return self.sso.shared if name.startswith("admin-sign-in-") else self.sso.directory
 
 
 @pytest.fixture

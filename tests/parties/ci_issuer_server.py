@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send({})
             return
         algorithm = body.get("alg", "RS256")
-        key = {"RS256": KEYS.rsa, "ES256": KEYS.ec, "RS512": KEYS.rsa, "HS256": "x" * 40, "none": None}[algorithm]
+        key: Any = {"RS256": KEYS.rsa, "ES256": KEYS.ec, "RS512": KEYS.rsa, "HS256": "x" * 40, "none": None}[algorithm]
         if body.get("key") == "secret":
             key = KEYS.secret
         kid = f"{'ec' if algorithm == 'ES256' else 'rsa'}-{KEYS.generation}"

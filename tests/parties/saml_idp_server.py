@@ -10,6 +10,7 @@ import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from saml2 import BINDING_HTTP_REDIRECT
@@ -19,7 +20,7 @@ from saml2.server import Server
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 
-def server(options: dict) -> Server:
+def server(options: dict[str, Any]) -> Server:
     base = f"http://127.0.0.1:{options['known_port']}"
     return Server(
         config=IdPConfig().load(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +14,12 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity.models import User
+from imagefactory.domain.identity.services import (
+    AccountFields,
+    create_account_key,
+    create_api_key,
+    create_service_account,
+)
 from imagefactory.domain.images.services import Published, record_image
 from imagefactory.domain.notifications.services import Message, Recipient, notify
 from imagefactory.domain.projects.selectors import ProjectView
@@ -27,6 +35,7 @@ from tests.conftest import INLINE, World
 PAGES = {
     "overview": 21,
     "builds": 13,
+    "activity": 13,
     "projects": 13,
     "images": 14,
     "project": 18,
@@ -39,10 +48,16 @@ PAGES = {
     "settings-source": 15,
     "settings-credentials": 13,
     "image": 17,
-    "me-keys": 16,
+    "me-keys": 20,
+    "tenant-keys": 14,
+    "service-accounts": 12,
+    "service-account": 17,
+    "tenant-network": 11,
+    "me-security": 17,
+    "me-sessions": 16,
+    "me-history": 16,
     "notifications": 19,
     "me-notifications": 16,
-    "activity": 14,
 }
 
 
@@ -66,19 +81,44 @@ def _finish_builds(world: World, project: ProjectView, count: int) -> None:
         )  # fmt: skip
 
 
-def _counts(world: World) -> dict[str, int]:
+def _keys(world: World, project: ProjectView, count: int) -> uuid.UUID:
+    """Make keys of people and of a service account, within a project, and return the account's id."""
+    owner = world.actor("owner")
+    fields = AccountFields(f"robot {count}", "ops@example.com", role="member", project_ids=[project.id])
+    account = create_service_account(owner, fields)
+    for n in range(count):
+        create_api_key(owner, name=f"key {n}", project_ids=[project.id])
+        create_account_key(owner, account.id, name=f"key {n}", project_ids=[project.id])
+    return account.id
+
+
+def _counts(world: World, account: uuid.UUID) -> dict[str, int]:
     browser = Client()
     browser.force_login(User.objects.get(id=world.users["owner"]))
     found = {}
     for name in PAGES:
         arguments: dict[str, object] = {"tenant": world.tenant_slug, "project": "project-0", "number": 1}
         wanted = (
-            {"tenant"} if name in {"overview", "builds", "activity", "projects", "images"} else {"tenant", "project"}
+            {"tenant"}
+            if name
+            in {
+                "overview",
+                "builds",
+                "activity",
+                "projects",
+                "images",
+                "service-accounts",
+                "tenant-keys",
+                "tenant-network",
+            }
+            else {"tenant", "project"}
         )
         wanted |= {"number"} if name in {"build", "build-config", "build-log"} else set()
         arguments = {k: v for k, v in arguments.items() if k in wanted}
         if name == "image":
             arguments = {"tenant": world.tenant_slug, "name": "project-0"}
+        if name == "service-account":
+            arguments = {"tenant": world.tenant_slug, "account_id": account}
         own = name.startswith(("me-", "notifications"))
         address = reverse(name, kwargs={} if own else arguments)
         browser.get(address)  # the first visit writes which team was used last
@@ -91,13 +131,15 @@ def _counts(world: World) -> dict[str, int]:
 def test_every_page_takes_a_known_number_of_queries_however_much_it_shows(world: World) -> None:
     owner = world.actor("owner")
     first = create_project(owner, name="Project 0")
+    account = _keys(world, first, 1)
     _finish_builds(world, first, 1)
     write(60, world.tenant_id)
-    few = _counts(world)
+    few = _counts(world, account)
     _finish_builds(world, first, 20)
+    _keys(world, first, 12)
     for i in range(1, 12):
         _finish_builds(world, create_project(owner, name=f"Project {i}"), 2)
     while deliver_batch():
         pass
-    assert _counts(world) == few
+    assert _counts(world, account) == few
     assert few == PAGES

@@ -18,6 +18,7 @@ from imagefactory.entry.web.addresses import (
     Need,
     Page,
     in_project,
+    in_some_project,
     in_tenant,
     of_installation,
 )
@@ -56,6 +57,10 @@ SEEN_BY = {
     "build_id": {Permission.BUILD_VIEW},
     "account_id": {Permission.TEAM_MANAGE},
 }
+# Where an identity provider or a CI system takes part: tests/sso asks these, with real ones.
+WITH_PARTIES = {"sso-directory", "sso-callback", "sso-acs", "sso-acs-finish", ("POST", "/auth/ci-token")}
+# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
+OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -105,7 +110,9 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
         return in_tenant(permission)
     if of_project:
         return in_project(permission)
-    return MEMBER if method == "GET" else in_tenant(permission)
+    if method == "GET":
+        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+    return in_tenant(permission)
 
 
 def routes() -> list[Route]:
@@ -116,6 +123,8 @@ def routes() -> list[Route]:
         for method, operation in operations.items():
             key = method.upper(), short
             of_project = "{" in short or "{project}" in str(BODIES.get(key, ""))
+            if key in WITH_PARTIES:
+                continue
             need = _need(key[0], short, operation["x-permission"], of_project=of_project)
             found.append(Route(*key, need, "requestBody" in operation))
     return found
@@ -125,7 +134,7 @@ def pages() -> list[Page]:
     """Return every page; the addresses that Django knows and the table that declares their needs are the same."""
     known: set[Any] = {p.name for p in get_resolver("imagefactory.entry.web.urls").url_patterns if hasattr(p, "name")}
     assert known == {page.name for page in PAGES}
-    return list(PAGES)
+    return [page for page in PAGES if page.name not in WITH_PARTIES]
 
 
 def page_sees(page: Page) -> set[Permission]:

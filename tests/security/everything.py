@@ -16,7 +16,7 @@ from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
 from imagefactory.domain.identity import services as people
-from imagefactory.domain.identity.models import User
+from imagefactory.domain.identity.models import ApiKey, ExternalIdentity, IdentityProvider, User
 from imagefactory.domain.identity.services.email_proofs import new_proof
 from imagefactory.domain.identity.states import ProofPurpose
 from imagefactory.domain.images.services import Published, record_image
@@ -28,6 +28,7 @@ from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.ids import uuid7
 from tests.conftest import INLINE, World, make_world
+from tests.sso.parts import sign_in_parts
 
 
 @dataclasses.dataclass
@@ -45,6 +46,9 @@ class Everything:
             id=uuid7(), event_id=uuid.uuid4(), user_id=actor.person, tenant_id=actor.tenant_id, kind="build.failed",
             subject="It failed", path="/help",
         )  # fmt: skip
+        ApiKey.objects.filter(
+            user_id=actor.person, name="own"
+        ).delete()  # a person may have so many, and each ask makes one
         key = people.create_api_key(dataclasses.replace(actor, kind=type(actor.kind).USER), name="own")[0]
         return {"key_id": str(key.id), "notice_id": str(notice.id)} | _own_sign_in(actor)
 
@@ -52,7 +56,12 @@ class Everything:
 def _own_sign_in(actor: Actor) -> dict[str, Any]:
     """Return the names of what belongs to a person's sign-in: a session, a second factor, the links in their mails."""
     user = User.objects.get(id=actor.person)
-    made = {"session_id": str(people.open_browser_session(actor, user.id, how="password"))}
+    shared = IdentityProvider.objects.filter(tenant=None).latest("id")
+    link, _ = ExternalIdentity.objects.get_or_create(provider=shared, user=user, defaults={"subject": str(user.id)})
+    made = {
+        "identity_id": str(link.id),
+        "session_id": str(people.open_browser_session(actor, user.id, how="password")),
+    }
     data = {"name": "blue key", "credential": {}}
     Authenticator.objects.filter(user=user).delete()
     made["factor_id"] = str(Authenticator.objects.create(user=user, type="webauthn", data=data).pk)
@@ -108,7 +117,10 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
     account = people.create_service_account(world.actor("owner"), fields)
     account_key, _ = people.create_account_key(world.actor("owner"), account.id, name="pipeline")
     tenant_key, _ = people.create_api_key(world.actor("viewer"), name="someone's")
+    parts = sign_in_parts(world)
     names = {
+        "provider_id": str(parts.directory), "saml_provider_id": str(parts.saml), "shared_provider_id": str(parts.shared),
+        "trust_id": str(parts.trust),
         "account_id": str(account.id), "account_key_id": str(account_key.id), "tenant_key_id": str(tenant_key.id),
         "project_id": str(world.project.id), "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
         "name": world.project.slug, "digest": full, "credential_id": str(credential), "upload_id": str(upload.id),

@@ -128,7 +128,8 @@ _CHANGING = (
     (re.compile(rb'name="csrf(middlewaretoken)?" (value|content)="[^"]*"'), b"<csrf>"),
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), b"<id>"),
     (re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[0-9.:+Z]*(&#43;\d\d:\d\d)?"), b"<time>"),
-    (re.compile(rb"\d+ seconds? ago|just now"), b"<ago>"),
+    (re.compile(rb"(<time [^>]*>)[^<]*"), rb"\1"),
+    (re.compile(rb"undo=\d+"), b"<now>"),
     (re.compile(rb"if[kar]_[0-9a-f_]{12,}"), b"<token>"),
 )
 

@@ -55,6 +55,14 @@ ADMIN_ROUTES: tuple[tuple[str, str, str, Any], ...] = (
 )
 ACCOUNT = {"name": "deployer", "contact_email": "team@example.com", "role": "member"}
 
+PROVIDER = {
+    "name": "Another", "configuration": {"url": "ldaps://127.0.0.1:9", "user_base": "dc=x"}, "domains": ["example.com"],
+}  # fmt: skip
+CI_RULE = {
+    "name": "another", "issuer": "https://ci.example.com", "audience": "factory", "claims": {"repository": "a/b"},
+    "projects": ["{project_id}"], "permissions": ["project:view"],
+}  # fmt: skip
+
 ROUTES = (
     # anonymous stranger viewer member admin owner
     _open("POST", "/auth/signup", "201 201 201 201 201 201", NEW),
@@ -138,6 +146,19 @@ ROUTES = (
     Route("GET", "/builds/{build_id}/usage", "401 404 200 200 200 200"),
     _open("GET", "/images", "401 200 200 200 200 200"),
     Route("GET", "/images/{name}", "401 404 200 200 200 200"),
+    _open("GET", "/identity-providers", "401 200 403 403 403 200"),
+    _open("POST", "/identity-providers", "401 201 403 403 403 201", PROVIDER | {"kind": "ldap"}),
+    _open("PUT", "/identity-providers/required", "401 204 403 403 403 204", {"required": False}),
+    Route("GET", "/identity-providers/{provider_id}", "401 404 403 403 403 200"),
+    Route("PUT", "/identity-providers/{provider_id}", "401 404 403 403 403 200", PROVIDER),
+    Route("DELETE", "/identity-providers/{provider_id}", "401 404 403 403 403 204"),
+    Route("POST", "/identity-providers/{provider_id}/test", "401 404 403 403 403 200"),
+    _open("POST", "/identity-providers/{provider_id}/confirm-domains", "401 403 403 403 403 403"),
+    _open("GET", "/ci-trust", "401 200 403 403 403 200"),
+    _open("POST", "/ci-trust", "401 422 403 403 403 201", CI_RULE),
+    Route("PUT", "/ci-trust/{trust_id}", "401 404 403 403 403 200", CI_RULE),
+    Route("DELETE", "/ci-trust/{trust_id}", "401 404 403 403 403 204"),
+    _open("POST", "/auth/ci-token", "401 401 401 401 401 401", {"token": "x", "tenant": "{tenant}"}),
     _open("GET", "/tenants", "401 200 200 200 200 200"),
     _open("POST", "/tenants", "401 201 201 201 201 201", {"name": "One more"}),
     Route("GET", "/tenants/{tenant}", "401 404 200 200 200 200"),

@@ -21,12 +21,20 @@ from imagefactory.domain.identity.models import User
 from imagefactory.kernel.actor import Actor, ActorKind
 from tests.conftest import INLINE, PASSWORD
 from tests.security.everything import Everything
+from tests.security.routes import CI_RULE, PROVIDER
 from tests.security.test_totp import code
 
 Sample = Any
 Made = Callable[[Everything, Actor], Any]
 
 NEW = {"name": "New one", "email": "new-one@example.com", "password": "quite long enough 7", "tenant_name": "New one"}
+
+
+_DIRECTORY = {"name": "Another", "url": "ldaps://127.0.0.1:9", "user_base": "dc=x", "domains": "example.com"}
+_RULE = {
+    "name": "another", "issuer": "https://ci.example.com", "audience": "factory", "claims": "repository = a/b",
+    "projects": "{project_id}", "permissions": "project:view", "minutes": "10",
+}  # fmt: skip
 
 
 def _login(place: Everything, actor: Actor) -> Any:
@@ -91,6 +99,11 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/notifications/read"): {"all": True},
     ("POST", "/notifications/unread"): {"ids": ["{notice_id}"]},
     ("PATCH", "/notifications/settings"): {"email": {"builds": False}},
+    ("POST", "/identity-providers"): PROVIDER | {"kind": "ldap"},
+    ("PUT", "/identity-providers/required"): {"required": True},
+    ("PUT", "/identity-providers/{provider_id}"): PROVIDER,
+    ("POST", "/ci-trust"): CI_RULE,
+    ("PUT", "/ci-trust/{trust_id}"): CI_RULE,
     ("POST", "/projects"): {"name": "Third"},
     ("PATCH", "/projects/{project}"): {"name": "Renamed"},
     ("PUT", "/projects/{project}/source"): {"kind": "inline", "dockerfile_text": "FROM scratch"},
@@ -106,6 +119,22 @@ QUERIES: dict[tuple[str, str], str] = {("GET", "/builds/{build_id}/logs/search")
 PAGE_QUERIES: dict[str, str] = {"build-log-search": "q=log"}
 # Every page that takes a form: what is sent to its own address.
 FORMS: dict[str, dict[str, str] | Made] = {
+    "login-find": {"email": "someone@example.com"},
+    "me-link": {"password": PASSWORD},
+    "me-unlink": {},
+    "team-sign-in": {"required": "1"},
+    "team-sign-in-new": _DIRECTORY,
+    "team-sign-in-provider": _DIRECTORY,
+    "team-sign-in-test": {},
+    "team-sign-in-delete": {},
+    "team-ci-new": _RULE,
+    "team-ci-rule": _RULE,
+    "team-ci-delete": {},
+    "admin-sign-in-new": _DIRECTORY,
+    "admin-sign-in-provider": _DIRECTORY,
+    "admin-sign-in-test": {},
+    "admin-sign-in-delete": {},
+    "admin-sign-in-confirm": {},
     "login": _login,
     "signup": NEW,
     "logout": {},
@@ -167,7 +196,14 @@ BUILD_OF = {
     ("POST", "/builds/{build_id}/retry"): "draft",
     "build-rerun": "ended",
 }
-ARGUMENTS: dict[str, dict[str, str]] = {"help-topic": {"name": "roles"}}
+ARGUMENTS: dict[str, dict[str, str]] = {
+    "help-topic": {"name": "roles"}, "team-sign-in-new": {"kind": "ldap"}, "admin-sign-in-new": {"kind": "ldap"},
+}  # fmt: skip
+# Which identity provider an address names, where the team's directory will not do.
+PROVIDER_OF = {
+    "me-link": "shared_provider_id", "admin-sign-in-provider": "shared_provider_id", "admin-sign-in-test": "shared_provider_id",
+    "admin-sign-in-delete": "shared_provider_id", "sso-metadata": "saml_provider_id",
+}  # fmt: skip
 
 
 def names_for(place: Everything, key: Any, own: dict[str, Any]) -> dict[str, Any]:
@@ -176,6 +212,8 @@ def names_for(place: Everything, key: Any, own: dict[str, Any]) -> dict[str, Any
     if key in BUILD_OF:
         build = place.builds[BUILD_OF[key]]
         names |= {"build_id": str(build.id), "number": build.number}
+    if key in PROVIDER_OF:
+        names |= {"provider_id": names[PROVIDER_OF[key]]}
     return names | (ARGUMENTS.get(key, {}) if isinstance(key, str) else {})
 
 

@@ -24,6 +24,7 @@ from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import INLINE, World, make_world
 from tests.security.routes import Route
+from tests.sso.parts import sign_in_parts
 
 
 @dataclasses.dataclass
@@ -101,8 +102,12 @@ def make_scene() -> Scene:
     fields = people.AccountFields("ci-deploy", "team@example.com", role="member", project_ids=[world.project.id])
     account = people.create_service_account(owner, fields)
     people.set_key_policy(owner, days_max=200)
+    parts = sign_in_parts(world)
     _leave_other_tenants(world)
     names = {
+        "project_id": str(world.project.id),
+        "provider_id": str(parts.directory),
+        "trust_id": str(parts.trust),
         "project": world.project.slug,
         "build_id": str(build.id),
         "credential_id": str(credential),
@@ -110,7 +115,6 @@ def make_scene() -> Scene:
         "account_id": str(account.id),
         "tenant": world.tenant_slug,
         "name": world.project.slug,
-        "tenant": world.tenant_slug,
         "export_id": str(export),
         "capability": "quarantine_request",
         "action": "suspend",

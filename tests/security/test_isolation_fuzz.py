@@ -69,7 +69,7 @@ FORM_NAMES = (
     "scopes",
     "key_id",
 )
-EVERY, MANY, FEW = 10_000, 12, 2
+EVERY, MANY, FEW = 10_000, 6, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,7 +231,8 @@ def _page_questions(room: Room, page: Page) -> Iterator[Question]:
             return room.asker.open(f"{at()}{'&' if tail else '?'}{urlencode({name: value})}")
 
         yield Question(f"query {name}", query, room.one())
-    for name in (*sent, *FORM_NAMES) if form is not None else ():
+    fields = [*sent, *FORM_NAMES] if form is not None else []
+    for name in fields if room.thorough else some(room.dice, fields, FEW):
         if (page.name, name) not in TOLD and not (page.name in {"login", "signup"} and name == "password"):
 
             def field(value: str, name: str = name) -> Any:
@@ -307,7 +308,14 @@ def _headers(answer: Any) -> bytes:
 
 
 def _wrong(room: Room, question: Question, value: str) -> str:
-    """Return how an answer about the other tenant's differs from one about what never was; empty when it does not."""
+    """Return how an answer about the other tenant's differs from one about what never was; empty when it does not.
+
+    What differs once may be a clock that went on between the two; what tells something tells it twice.
+    """
+    return _differs(room, question, value) and _differs(room, question, value)
+
+
+def _differs(room: Room, question: Question, value: str) -> str:
     nothing = never(value)
     (theirs, many), (none, few) = _look(question, value), _look(question, nothing)
     if theirs.status_code != none.status_code:
@@ -321,11 +329,7 @@ def _wrong(room: Room, question: Question, value: str) -> str:
     said = without_echo(theirs.body + _headers(theirs), value).lower()
     if told := [tell for tell in room.planted.tells if tell.encode() in said]:
         return f"it says {told[:3]}"
-    if many != few:
-        (_, many), (_, few) = _look(question, value), _look(question, nothing)
-        if many != few:
-            return f"{many} queries, and {few} for what never was"
-    return ""
+    return f"{many} queries, and {few} for what never was" if many != few else ""
 
 
 DOORS: dict[str, Callable[[Room], Iterator[Question]]] = {
@@ -350,12 +354,12 @@ def test_nothing_tells_anothers_from_what_never_was(db: None, lowered: None, rol
         if answer.status_code < 400 and room.planted.fingerprint() != before:
             changed.append(f"{answer.request['REQUEST_METHOD']} {answer.request['PATH_INFO']}")
 
-    wrong = []
+    wrong: list[str] = []
     for question in DOORS[door](room):
         writes = door == "api" and not question.where.startswith("GET")
         writes |= " field " in question.where or "form at" in question.where
         room.asker.inspect = unchanged if writes else unlooked
-        for value in question.values:
+        for value in question.values if len(wrong) < 25 else ():
             asked += 1
             if how := _wrong(room, question, value):
                 wrong.append(f"{question.where} = {value}: {how}")

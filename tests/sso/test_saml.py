@@ -253,7 +253,7 @@ def wrapped(xml: str, email: str, how: str) -> str:
     elif how == "comment in the name":
         signed.find(".//saml:NameID", NS).text = "id-"
         signed.find(".//saml:NameID", NS).append(etree.Comment("x"))
-    return etree.tostring(document).decode()
+    return str(etree.tostring(document).decode())
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,11 @@ class Settings(BaseSettings):
     )
     source_root: Path = Field(Path("/srv/git"), description="The directory that file:// repositories must lie in.")
 
+    audit_days: int = Field(
+        0, ge=0, le=36_500,
+        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
+        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
+    )  # fmt: skip
     mail_host: str = Field(
         "", max_length=253,
         description="Host name of the mail server (SMTP) that takes the factory's e-mails. Empty: no e-mail is sent.",
@@ -220,11 +225,6 @@ class Settings(BaseSettings):
         description="The address that e-mails come from, such as factory@example.com. Empty: imagefactory@ and the "
         "host of the public address.",
     )
-    audit_days: int = Field(
-        0, ge=0, le=36_500,
-        description="Days that the audit trail is kept. A month goes as a whole, once all of it is older, and `imagefactory "
-        "audit verify` still checks what is left. 0 keeps everything; at least 31 otherwise.",
-    )  # fmt: skip
 
     helper_socket: Path | None = Field(
         None, description="Socket of the runner helper. Empty: run/helper.sock in the data directory."
@@ -266,13 +266,13 @@ class Settings(BaseSettings):
         found = []
         if not self.data_dir.is_absolute():
             found.append("IMAGEFACTORY_DATA_DIR must be an absolute path")
+        if 0 < self.audit_days < 31:
+            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.database_system_url or self.database_owner_url) and not self.database_url:
             found.append(
                 "IMAGEFACTORY_DATABASE_SYSTEM_URL and IMAGEFACTORY_DATABASE_OWNER_URL go with IMAGEFACTORY_DATABASE_URL; the "
                 "embedded database has roles of its own"
             )
-        if 0 < self.audit_days < 31:
-            found.append("IMAGEFACTORY_AUDIT_DAYS must be 0, which keeps everything, or at least 31")
         if (self.tls_certificate is None) != (self.tls_key is None):
             found.append("IMAGEFACTORY_TLS_CERTIFICATE and IMAGEFACTORY_TLS_KEY go together; set both or none")
         if self.public_url.startswith("https://") and not (self.tls_certificate or self.listen_port):

@@ -18,8 +18,8 @@ Reaction = Callable[[Sequence[Envelope]], None]
 
 TABLE: tuple[tuple[str, Reaction], ...] = (
     ("*", record),
-    ("*", tell_people),
     ("audit.*", live.tell_pages),
+    ("*", tell_people),
     ("build.*", live.tell_pages),
     ("image.*", live.tell_pages),
     ("member.*", live.tell_pages),

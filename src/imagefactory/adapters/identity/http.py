@@ -78,7 +78,7 @@ class ProviderSession(requests.Session):
         check_url(text, self.policy)
         kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False, "stream": True}
         try:
-            response = super().request(method, url, *args, **kwargs)
+            response = super().request(str(method), text, *args, **kwargs)
             _read_bounded(response)
         except requests.RequestException as error:
             raise ProviderUnreachable(

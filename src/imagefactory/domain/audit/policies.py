@@ -22,7 +22,7 @@ def may_view(actor: Actor) -> Verdict:
 
 
 def may_view_installation(actor: Actor) -> Verdict:
-    """System administrators read the trail of all tenants, and what happens outside them."""
+    """System administrators, also those who only read, see the trail of all tenants, and what happens outside them."""
     if actor.kind is ActorKind.SYSTEM or actor.sees_installation:
         return True
     return Refusal(

@@ -18,15 +18,16 @@ from imagefactory.domain.identity.services import CiTrustForm, ProviderForm
 from imagefactory.entry.api.idempotency import once
 from imagefactory.entry.api.schemas import In, Text
 from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import anonymous
-from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.authorize import authorize
 
 router = Router(tags=["identity-providers"])
 trust = Router(tags=["ci-trust"])
 exchange = Router(tags=["auth"])
 # Owners only, and in person: `policies.may_manage_providers`.
-MANAGE = needs("team:manage")
+MANAGE = needs("owner")
 
 
 class RoleIn(In):
@@ -134,6 +135,7 @@ class MadeOut(Schema):
 
 
 def _form(who: Actor, tenant_id: uuid.UUID | None, body: ProviderIn) -> ProviderForm:
+    authorize(policies.may_manage_providers(who, tenant_id))
     roles = [role_lines.row_of(who, tenant_id, r.group, r.role, r.place) for r in body.roles]
     return ProviderForm(
         body.name, body.configuration, body.domains, roles, body.creates_people, body.enabled, body.secret or None
@@ -157,11 +159,9 @@ def _scope(who: Actor, *, of_installation: bool) -> uuid.UUID | None:
 
 @router.get("", response=ProvidersOut, openapi_extra=MANAGE)
 def list_identity_providers(request: HttpRequest, installation: bool = False) -> Any:
-    """Return the tenant's sign-in providers, or with `installation` everyone's; nothing to whom they do not concern."""
+    """Return the tenant's sign-in providers, or with `installation` everyone's (administrators)."""
     who = actor(request)
     tenant_id = _scope(who, of_installation=installation)
-    if tenant_id is not None and policies.may_manage_providers(who, tenant_id) is not True:
-        return {"items": [], "required": selectors.requires_sso(who)}
     return {"items": selectors.list_providers(who, tenant_id), "required": selectors.requires_sso(who)}
 
 
@@ -217,33 +217,34 @@ def confirm_domains(request: HttpRequest, provider_id: uuid.UUID) -> Status[None
     return Status(204, None)
 
 
-def _ci_form(body: CiTrustIn) -> CiTrustForm:
+def _ci_form(who: Actor, body: CiTrustIn) -> CiTrustForm:
+    authorize(policies.may_manage_providers(who, selectors.require_tenant(who)))
+    projects = role_lines.own_projects(who, body.projects)
     return CiTrustForm(
-        body.name, body.issuer, body.audience, body.claims, body.projects, body.permissions, body.minutes, body.enabled
+        body.name, body.issuer, body.audience, body.claims, projects, body.permissions, body.minutes, body.enabled
     )
 
 
 @trust.get("", response=list[CiTrustOut], openapi_extra=MANAGE)
 def list_ci_trust(request: HttpRequest) -> Any:
-    """Return the rules by which CI jobs are believed; none to whom they do not concern."""
-    who = actor(request)
-    if policies.may_manage_providers(who, selectors.require_tenant(who)) is not True:
-        return []
-    return selectors.list_ci_trust(who)
+    """Return the rules by which CI jobs are believed."""
+    return selectors.list_ci_trust(actor(request))
 
 
 @trust.post("", response={201: MadeOut}, openapi_extra=MANAGE)
 @once
 def create_ci_trust(request: HttpRequest, body: CiTrustIn) -> Status[Any]:
     """Make a rule."""
-    return Status(201, {"id": services.create_ci_trust(actor(request), _ci_form(body))})
+    who = actor(request)
+    return Status(201, {"id": services.create_ci_trust(who, _ci_form(who, body))})
 
 
 @trust.put("/{uuid:trust_id}", response=CiTrustOut, openapi_extra=MANAGE)
 def change_ci_trust(request: HttpRequest, trust_id: uuid.UUID, body: CiTrustIn) -> Any:
     """Change a rule as a whole."""
     who = actor(request)
-    services.update_ci_trust(who, trust_id, _ci_form(body))
+    selectors.get_ci_trust(who, trust_id)
+    services.update_ci_trust(who, trust_id, _ci_form(who, body))
     return selectors.get_ci_trust(who, trust_id)
 
 

@@ -125,14 +125,10 @@ def _database() -> str:
     """Return the database's address for one who reads every tenant: of the embedded server, with its role for that."""
     from psycopg.conninfo import make_conninfo
 
-    from imagefactory.adapters.postgres.embedded import embedded_url
-    from imagefactory.kernel import env, pg
+    from imagefactory.kernel import pg
 
-    settings = env.get()
     tests = os.environ.get("IMAGEFACTORY_TEST_DATABASE_URL")
-    return make_conninfo(
-        "", **pg.parameters(tests or settings.database_url or embedded_url(settings.data_dir, "system"))
-    )
+    return make_conninfo("", **pg.parameters(tests or pg.url("command")))
 
 
 @app.command()

@@ -27,7 +27,7 @@ CONFLICT: Final = 5
 UNREACHABLE: Final = 6
 
 _EXIT: Final[Mapping[int, int]] = {
-    400: CONFLICT, 401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 409: CONFLICT, 413: CONFLICT, 422: CONFLICT,
+    400: CONFLICT, 401: REFUSED, 403: REFUSED, 428: REFUSED, 404: NOT_FOUND, 409: CONFLICT, 413: CONFLICT, 422: CONFLICT,
     429: UNREACHABLE, 502: UNREACHABLE, 503: UNREACHABLE, 504: UNREACHABLE,
 }  # fmt: skip
 _open: list[Client] = []  # clients of the running command; closed at its end
@@ -39,10 +39,12 @@ _LIMIT: Final = 64 * 1024 * 1024  # bytes of one answer
 class ApiFailure(Exception):
     """Something the API refused or could not do: a sentence and the exit status that tells scripts which."""
 
-    def __init__(self, message: str, code: int = 1, *, error: str = "") -> None:
+    def __init__(self, message: str, code: int = 1, *, error: str = "", challenge: str = "") -> None:
+        """`challenge` is what a sign-in goes on with when the API asks for a second factor."""
         super().__init__(message)
         self.code = code
         self.error = error
+        self.challenge = challenge
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
@@ -78,11 +80,11 @@ def explain(response: httpx.Response) -> ApiFailure:
     fields = details.get("fields")
     if isinstance(fields, dict):
         message = " ".join([message, *(f"{name}: {' '.join(said)}" for name, said in fields.items())])
-    if status == httpx.codes.UNAUTHORIZED and not response.url.path.endswith("/auth/login"):
+    if status == httpx.codes.UNAUTHORIZED and "/auth/login" not in response.url.path:
         message += " Use `imagefactory login`, or set IMAGEFACTORY_TOKEN."
     if status == httpx.codes.INTERNAL_SERVER_ERROR and error.get("request_id"):
         message += f" Request id: {error['request_id']}."
-    return ApiFailure(message, code, error=str(error.get("code", "")))
+    return ApiFailure(message, code, error=str(error.get("code", "")), challenge=str(details.get("challenge", "")))
 
 
 class Client:

@@ -71,10 +71,12 @@ def list_keys(
 ) -> None:
     """List your keys in this tenant, or all of the tenant."""
     client = connect()
-    found = client.get("/api-keys?everyone=true" if everyone else "/api-keys")
-    while everyone and (after := found.get("next_cursor")):
-        more = client.get(f"/api-keys?everyone=true&cursor={after}")
-        found = more | {"items": found["items"] + more["items"]}
+    found = client.get("/api-keys", everyone="true" if everyone else None)
+    items = found["items"]
+    while after := found.get("next_cursor"):
+        found = client.get("/api-keys", everyone="true", cursor=after)
+        items += found["items"]
+    found["items"] = items
     if as_json:
         show_json(found)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +31,20 @@ def read_secret(what: str) -> str:
     return text
 
 
+def _tokens(client: Client, email: str, password: str, code: str) -> Any:
+    """Return the tokens of a sign-in, with the second factor where the account has one."""
+    try:
+        return client.post("/auth/login", {"email": email, "password": password})
+    except ApiFailure as failure:
+        if not failure.challenge:
+            raise
+        challenge = failure.challenge
+    if not code and not sys.stdin.isatty():
+        raise ApiFailure("This account has a second factor. Give its code with --code, or use an API key.", REFUSED)
+    code = code or str(typer.prompt("Code of your authenticator app, or a recovery code", err=True))
+    return client.post("/auth/login/verify", {"challenge": challenge, "code": code})
+
+
 @app.command()
 @told
 def login(
@@ -41,6 +55,9 @@ def login(
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Read an API key from standard input instead of a password.")
     ] = False,
+    code: Annotated[
+        str, typer.Option(help="Code of your authenticator app or a recovery code; asked for when it is needed.")
+    ] = "",
 ) -> None:
     """Sign in and stay signed in. Passwords and keys are never arguments."""
     place = credentials.check_url(url) if url else credentials.choose()[0]
@@ -49,7 +66,7 @@ def login(
     else:
         email = email or str(typer.prompt("E-mail", err=True))
         password = read_secret("Password")
-        tokens = Client(place).post("/auth/login", {"email": email, "password": password})
+        tokens = _tokens(Client(place), email, password, code)
         session = credentials.Session.from_tokens(place, tokens, tenant=tenant)
     me = Client(place, session).get("/auth/me")
     with credentials.locked():

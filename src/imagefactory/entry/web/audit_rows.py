@@ -15,7 +15,12 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.web.audit_words import sentence
 from imagefactory.kernel.actor import Actor
 
-_NOUNS = {"api_key": "API key", "service_account": "service account", "identity_provider": "identity provider"}
+_NOUNS = {
+    "tenant": "team",
+    "api_key": "API key",
+    "service_account": "service account",
+    "identity_provider": "identity provider",
+}
 
 
 @dataclasses.dataclass(frozen=True)

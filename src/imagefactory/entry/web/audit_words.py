@@ -30,6 +30,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "member.sign_in_refused": "Tried to sign in and was refused",
     "member.signed_in": "Signed in with {how}",
     "member.signed_out": "Signed out",
+    "notification.email_set": "Chose which e-mails to get",
     "project.archive_uploaded": "Uploaded a source archive",
     "project.archived": "Archived a project",
     "project.changed": "Changed a project's settings",

@@ -16,6 +16,7 @@ from imagefactory.domain.identity.states import KeyKind
 from imagefactory.domain.projects.selectors import list_projects, projects_by_id
 from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.errors import ValidationFailed
 
 MAX_CHOICES = 200  # projects to choose from
 OVERLAPS = (("0", "At once"), ("1", "In 1 hour"), ("24", "In 1 day"), ("168", "In 7 days"))
@@ -35,15 +36,15 @@ def key_rows(actor: Actor, keys: Sequence[KeyView]) -> list[Row]:
     """Return keys with their state and scope in words; projects are named where the actor sees them."""
     wanted = {p for k in keys for p in k.project_ids or ()}
     names = {p.id: p.name for p in projects_by_id(actor, wanted).values()} if wanted else {}
-    return [Row(k, _state(k), _scope(k), where(k.project_ids, names)) for k in keys]
+    return [Row(k, _state(k), _scope(k), _where(k, names)) for k in keys]
 
 
 def _state(k: KeyView) -> str:
     if k.expired:
         return "Expired"
     if k.replaced:
-        return "Replaced, works until its end"
-    return f"The key before it, ifk_{k.replaces_prefix}, still works" if k.replaces_prefix else ""
+        return "Replaced, ends then"
+    return "The old key still works" if k.replaces_prefix else ""
 
 
 def _scope(k: KeyView) -> str:
@@ -51,6 +52,12 @@ def _scope(k: KeyView) -> str:
     if count == len(LABELS):
         return "Everything its owner may" if k.kind == KeyKind.PERSONAL else "Everything"
     return f"{count} permission{'s' if count != 1 else ''}"
+
+
+def _where(k: KeyView, names: Mapping[uuid.UUID, str]) -> str:
+    if k.project_ids is None and k.kind == KeyKind.SERVICE:
+        return "wherever the account may"
+    return where(k.project_ids, names)
 
 
 def where(project_ids: Sequence[uuid.UUID] | None, names: Mapping[uuid.UUID, str]) -> str:
@@ -109,18 +116,20 @@ def wanted_scopes(data: QueryDict) -> list[str] | None:
     return data.getlist("scopes")[:100] if data.get("limit") == "some" else None
 
 
-def wanted_projects(data: QueryDict) -> list[uuid.UUID] | None:
-    """Return the projects that a form asks for; None for all. What is no id stands for a project that nobody has."""
+def wanted_projects(actor: Actor, data: QueryDict) -> list[uuid.UUID] | None:
+    """Return the projects that a form asks for; None for all.
+
+    Raises ValidationFailed for one that does not exist or that the actor does not see.
+    """
     if data.get("where") != "some":
         return None
-    return [_id(text) for text in data.getlist("projects")[:MAX_CHOICES]]
-
-
-def _id(text: str) -> uuid.UUID:
     try:
-        return uuid.UUID(text)
+        wanted = [uuid.UUID(text) for text in data.getlist("projects")[:MAX_CHOICES]]
     except ValueError:
-        return uuid.UUID(int=0)
+        wanted = [uuid.UUID(int=0)]
+    if len(projects_by_id(actor, set(wanted))) != len(set(wanted)):
+        raise ValidationFailed({"project_ids": ["One of these projects is not there any more. Reload the page."]})
+    return wanted
 
 
 def number(text: str) -> int:

@@ -43,7 +43,7 @@ def keys(request: HttpRequest) -> HttpResponse:
         try:
             _, made = services.create_api_key(
                 actor, name=form.value("name"), note=form.value("note"), days=forms.number(form.value("days")),
-                scopes=forms.wanted_scopes(request.POST), project_ids=forms.wanted_projects(request.POST),
+                scopes=forms.wanted_scopes(request.POST), project_ids=forms.wanted_projects(actor, request.POST),
             )  # fmt: skip
             form = Form({"days": form.value("days")})
         except ValidationFailed as error:

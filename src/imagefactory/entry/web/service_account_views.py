@@ -57,11 +57,11 @@ def accounts(request: HttpRequest, tenant: str) -> HttpResponse:
     return show.page(request, "service_accounts.html", page)
 
 
-def _fields(request: HttpRequest, form: Form) -> services.AccountFields:
+def _fields(request: HttpRequest, actor: Actor, form: Form) -> services.AccountFields:
     role = form.value("role")
     return services.AccountFields(
         form.value("name"), form.value("contact_email"), form.value("description"), role,
-        [] if role else request.POST.getlist("scopes")[:100], forms.wanted_projects(request.POST),
+        [] if role else request.POST.getlist("scopes")[:100], forms.wanted_projects(actor, request.POST),
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def new_account(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method == "POST":
         form = Form(typed(request.POST, *_FIELDS))
         try:
-            made = services.create_service_account(actor, _fields(request, form))
+            made = services.create_service_account(actor, _fields(request, actor, form))
             messages.success(request, f"The service account {made.name} is there. Make its first key below.")
             return redirect(_address(tenant, made.id))
         except ValidationFailed as error:
@@ -103,7 +103,7 @@ def edit_account(request: HttpRequest, tenant: str, account_id: uuid.UUID) -> Ht
     if request.method == "POST":
         form = Form(typed(request.POST, *_FIELDS))
         try:
-            services.update_service_account(actor, account_id, _fields(request, form))
+            services.update_service_account(actor, account_id, _fields(request, actor, form))
             messages.success(request, "The service account is saved. Its keys follow from the next request on.")
             return redirect(_address(tenant, account_id))
         except ValidationFailed as error:
@@ -145,7 +145,7 @@ def account(request: HttpRequest, tenant: str, account_id: uuid.UUID) -> HttpRes
             _, made = services.create_account_key(
                 actor, account_id, name=form.value("name"), note=form.value("note"),
                 days=forms.number(form.value("days")), scopes=forms.wanted_scopes(request.POST),
-                project_ids=forms.wanted_projects(request.POST),
+                project_ids=forms.wanted_projects(actor, request.POST),
             )  # fmt: skip
             form = Form({"days": form.value("days")})
         except ValidationFailed as error:

@@ -119,7 +119,7 @@ def list_providers(actor: Actor, tenant_id: uuid.UUID | None) -> list[ProviderVi
         authorize(policies.may_read_installation_providers(actor))
     else:
         authorize(policies.may_manage_providers(actor, tenant_id))
-    rows = IdentityProvider.objects.filter(tenant_id=tenant_id).order_by("name")[:MOST]
+    rows = IdentityProvider.objects.filter(tenant=tenant_id).order_by("name")[:MOST]
     counted = ExternalIdentity.objects.filter(provider__in=[r.id for r in rows], ended_at=None)
     people = dict(counted.values_list("provider_id").annotate(Count("id")).order_by())
     return [_view(r, people.get(r.id, 0)) for r in rows]
@@ -153,7 +153,7 @@ def connection(provider_id: uuid.UUID, *, enabled_only: bool = True) -> Provider
     row = IdentityProvider.objects.filter(id=provider_id).select_related("tenant").first()
     if row is None or (enabled_only and not row.enabled):
         raise ProviderNotFound
-    secret = secrets.decrypt(row.secret) if row.secret is not None else ""
+    secret = secrets.decrypt(bytes(row.secret)) if row.secret is not None else ""
     slug = row.tenant.slug if row.tenant else ""
     return ProviderConnection(row.id, row.tenant_id, slug, row.kind, row.name, row.configuration, secret)
 

@@ -89,13 +89,13 @@ def tenant_with_slug(slug: str) -> uuid.UUID | None:
     return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
 
 
-def tenant_slug(tenant_id: uuid.UUID) -> str:
-    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
-
-
 def tenant_slugs(ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the short names of these tenants, of those that exist; for lists of system administrators."""
     return dict(Tenant.objects.filter(id__in=ids).values_list("id", "slug"))
+
+
+def tenant_slug(tenant_id: uuid.UUID) -> str:
+    return Tenant.objects.values_list("slug", flat=True).get(id=tenant_id)
 
 
 def require_tenant(actor: Actor) -> uuid.UUID:

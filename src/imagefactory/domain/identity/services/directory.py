@@ -23,7 +23,7 @@ MAX_NAME, MAX_PASSWORD = 256, 1000  # characters
 
 NOT_INSTALLED = (
     "Sign-in through a directory needs python-ldap, which is not installed. Install the Debian packages libldap2-dev, "
-    "libsasl2-dev, python3-dev and gcc, then the Python packages of requirements/ldap.lock (docs/how-to/ldap.md), and "
+    "libsasl2-dev, python3-dev and gcc, then the Python packages of requirements/ldap.lock (docs/how-to/sign-in-with-ldap.md), and "
     "restart the factory."
 )
 
@@ -45,7 +45,8 @@ def sign_in_to_directory(provider: ProviderConnection, username: str, password: 
     with directory_person(provider, username) as person:
         if not person.exists() or not person.password_is(password):
             raise WrongCredentials
-        return person.assertion()
+        said: Assertion = person.assertion()
+        return said
 
 
 def knows(provider: ProviderConnection, subject: str) -> bool:
@@ -54,7 +55,7 @@ def knows(provider: ProviderConnection, subject: str) -> bool:
     Raises DirectoryUnavailable.
     """
     with directory_person(provider, subject, by_subject=True) as person:
-        return person.exists()
+        return bool(person.exists())
 
 
 @contextmanager

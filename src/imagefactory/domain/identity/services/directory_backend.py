@@ -58,6 +58,8 @@ class DirectoryBackend(LDAPBackend):  # type: ignore[misc]
 class DirectoryPerson(_LDAPUser):  # type: ignore[misc]
     """One person in a directory, over one connection."""
 
+    _connection: Any
+
     def __init__(
         self, backend: DirectoryBackend, name: str, provider: ProviderConnection, check_peer: Callable[[int], None]
     ) -> None:

@@ -62,7 +62,7 @@ def create_provider(actor: Actor, kind: str, form: ProviderForm, *, of_installat
     if kind == ProviderKind.OIDC and not form.secret:
         raise ValidationFailed({"secret": ["Give the client secret that the provider made."]})
     with transaction.atomic():
-        if IdentityProvider.objects.filter(tenant_id=tenant_id).count() >= MOST:
+        if IdentityProvider.objects.filter(tenant=tenant_id).count() >= MOST:
             raise Conflict(f"There are {MOST} sign-in providers already. Delete one that is not used.")
         row = IdentityProvider.objects.create(
             tenant_id=tenant_id,
@@ -203,8 +203,8 @@ def _domains(given: Sequence[str]) -> list[str]:
 
 def _free_name(tenant_id: uuid.UUID | None, name: str, besides: uuid.UUID | None = None) -> str:
     name = name.strip()
-    taken = IdentityProvider.objects.filter(tenant_id=tenant_id, name=name).exclude(id=besides)
-    if taken.exists():
+    taken = IdentityProvider.objects.filter(tenant=tenant_id, name=name).values_list("id", flat=True).first()
+    if taken is not None and taken != besides:
         raise ValidationFailed({"name": [f"There is a provider named {name} already. Choose another name."]})
     return name
 

@@ -15,6 +15,7 @@ from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.services import CiTrustForm
 from imagefactory.domain.projects.selectors import list_projects
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
@@ -53,6 +54,7 @@ def new(request: HttpRequest, tenant: str) -> HttpResponse:
     if request.method == "POST":
         form, given, chosen = _read(request)
         try:
+            role_lines.own_projects(actor, given.project_ids)
             services.create_ci_trust(actor, given)
             messages.success(request, f"Jobs that fit {given.name} can now get a key.")
             return redirect(f"/t/{tenant}/settings/ci")
@@ -74,6 +76,7 @@ def rule(request: HttpRequest, tenant: str, trust_id: uuid.UUID) -> HttpResponse
     if request.method == "POST":
         form, given, chosen = _read(request)
         try:
+            role_lines.own_projects(actor, given.project_ids)
             services.update_ci_trust(actor, found.id, given)
             messages.success(request, f"{given.name} is saved.")
             return redirect(f"/t/{tenant}/settings/ci")

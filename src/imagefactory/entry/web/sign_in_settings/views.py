@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -17,10 +17,10 @@ from imagefactory.domain.identity.services import ProviderForm
 from imagefactory.domain.identity.services.directory import NOT_INSTALLED, installed
 from imagefactory.domain.identity.services.provider_settings import SECRETS, domain_errors
 from imagefactory.domain.identity.states import ProviderKind
+from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
-from imagefactory.entry.web.sign_in_settings import role_lines
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -34,7 +34,9 @@ _OWN = ("name", "domains", "roles", "version")
 def _place(request: HttpRequest, tenant: str | None) -> tuple[Actor, uuid.UUID | None, str]:
     """Return who asks, whose providers these are (None: the installation's), and the address of their list."""
     if tenant is None:
-        return actor_of(request), None, "/admin/sign-in"
+        actor = actor_of(request)
+        authorize(policies.may_read_installation_providers(actor))
+        return actor, None, "/admin/sign-in"
     actor = actor_of(request, tenant)
     return actor, actor.tenant, f"/t/{tenant}/settings/sign-in"
 
@@ -53,8 +55,7 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
     form = Form()
     if request.method == "POST":
         if tenant_id is None:
-            authorize(policies.may_manage_providers(actor, None))
-            raise ProviderNotFound
+            return HttpResponseNotAllowed(["GET"])  # the rule is a team's
         try:
             services.require_sso(actor, required=request.POST.get("required") == "1")
             messages.success(request, "The rule for members is saved.")

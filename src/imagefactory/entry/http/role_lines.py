@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Sequence
 
 from imagefactory.domain.identity import selectors
-from imagefactory.domain.identity.permissions import Role
+from imagefactory.domain.identity.permissions import Permission, Role
 from imagefactory.domain.identity.selectors import RoleRow
-from imagefactory.domain.projects.selectors import get_project, project_slug
+from imagefactory.domain.projects.selectors import get_project, project_slug, projects_by_id
 from imagefactory.kernel import scope
-from imagefactory.kernel.actor import Actor, system
+from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.errors import NotFound, ValidationFailed
 
 _SHAPE = "Write one line for each: group = role project, such as builders = member checkout-api; * stands for everyone."
@@ -53,7 +52,9 @@ def _row(actor: Actor, tenant_id: uuid.UUID | None, group: str, role: str, place
         tenant_id = found
     project_id = None
     if project:
-        reader = dataclasses.replace(system("sign-in settings"), tenant_id=tenant_id)
+        # Not the system's actor, who sees the projects of every team: the short name might be found in another one.
+        sees = frozenset({str(Permission.PROJECT_VIEW)})
+        reader = Actor(ActorKind.USER, "sign-in settings", tenant_id=tenant_id, tenant_permissions=sees)
         try:
             with scope.tenant(tenant_id):
                 project_id = get_project(reader, project).id
@@ -62,6 +63,16 @@ def _row(actor: Actor, tenant_id: uuid.UUID | None, group: str, role: str, place
     elif role != Role.OWNER:
         raise ValidationFailed({"roles": [f"Say in which project {group[:60]!r} gets the role {role[:20]}. {_SHAPE}"]})
     return RoleRow(tenant_id, "" if group == "*" else group, role, project_id)
+
+
+def own_projects(actor: Actor, ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Return the ids when all are projects that the actor sees.
+
+    Raises ValidationFailed for the field `projects`.
+    """
+    if len(projects_by_id(actor, set(ids))) != len(set(ids)):
+        raise ValidationFailed({"projects": ["One of these projects does not exist in the team."]})
+    return list(ids)
 
 
 def written(rows: Sequence[RoleRow], *, of_installation: bool) -> str:
