@@ -24,7 +24,7 @@ SYSTEM_PAGES: dict[str, tuple[int, ...]] = {
     "admin": SEE,
     "admin-tenants": SEE,
     "admin-tenant-new": CHANGE,
-    "admin-capabilities": (302, 405, 405, 405, 405),  # a form's address; asked for with GET it says so to everyone
+    "admin-capabilities": (302, 404, 405, 405, 405),  # a form's address: to whoever may know of it, GET says so
     "admin-tenant": SEE,
     "admin-tenant-capabilities": SEE,
     "admin-tenant-delete": CHANGE,

@@ -101,8 +101,8 @@ PAGES: dict[str, tuple[int, ...]] = {
     "builds": ALL,
     "activity": (302, 404, 200, 403, 200, 200),
     "activity-export": (302, 404, 200, 403, 200, 200),
-    "admin-audit": (302, 403, 403, 403, 403, 403),
-    "admin-audit-export": (302, 403, 403, 403, 403, 403),
+    "admin-audit": (302, 404, 404, 404, 404, 404),
+    "admin-audit-export": (302, 404, 404, 404, 404, 404),
     "build-choose": (302, 404, 403, 302, 302, 302),
     "projects": ALL,
     "project-new": (302, 404, 403, 403, 403, 200),
@@ -176,7 +176,7 @@ PAGES: dict[str, tuple[int, ...]] = {
             "admin-sign-in-delete",
             "admin-sign-in-confirm",
         ),
-        (302, 403, 403, 403, 403, 403),
+        (302, 404, 404, 404, 404, 404),
     ),
 }
 # A form that posts to its page's own address -> the status for a harmless change.
@@ -241,7 +241,7 @@ ACTIONS: dict[str, tuple[int, ...]] = {
     "logout": (302, 302, 302, 302, 302, 302),
     "sso-acs": (302,) * 6,
     "team-sign-in-test": (302, 404, 403, 403, 403, 200),
-    "admin-sign-in-test": (302, 403, 403, 403, 403, 403),
+    "admin-sign-in-test": (302, 404, 404, 404, 404, 404),
 }
 
 

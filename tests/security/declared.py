@@ -40,6 +40,7 @@ NOT_FOR_KEYS = {
     ("POST", "/auth/second-factors/recovery-codes"),
     ("POST", "/auth/second-factors/{factor_id}/remove"),
     ("POST", "/api-keys"),
+    ("POST", "/tenants"),
     ("POST", "/api-keys/{key_id}/rotate"),
     ("DELETE", "/api-keys/{key_id}"),
     ("PATCH", "/service-accounts/{account_id}"),

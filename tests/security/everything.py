@@ -32,10 +32,12 @@ from imagefactory.domain.notifications.models import Notice
 from imagefactory.domain.projects.models import Project, Upload
 from imagefactory.domain.projects.services import create_credential, create_project
 from imagefactory.entry.http.logs import log_store
+from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.ids import uuid7
 from tests.conftest import INLINE, World, _sign_up, make_world
+from tests.pictures import PNG
 from tests.sso.parts import sign_in_parts
 
 
@@ -146,7 +148,12 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
     account_key, _ = people.create_account_key(world.actor("owner"), account.id, name="pipeline")
     tenant_key, _ = people.create_api_key(world.actor("viewer"), name="someone's")
     parts = sign_in_parts(world)
+    people.set_logo(owner, world.tenant_id, PNG)
+    export = people.request_export(owner, world.tenant_id)
+    make_export(export)
     names = {
+        "slug": world.tenant_slug, "tenant_id": str(world.tenant_id), "capability": "quarantine_request", "action": "suspend",
+        "role": "security_reviewer", "user_id": str(world.users["viewer"]), "owner_email": owner.email, "export_id": str(export),
         "provider_id": str(parts.directory), "saml_provider_id": str(parts.saml), "shared_provider_id": str(parts.shared),
         "trust_id": str(parts.trust),
         "account_id": str(account.id), "account_key_id": str(account_key.id), "tenant_key_id": str(tenant_key.id),

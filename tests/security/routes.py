@@ -104,7 +104,7 @@ ROUTES = (
     _open("PUT", "/tenants/current/key-policy", "401 200 403 403 403 200", {"days_max": 30}),
     _open("GET", "/tenants/current/network", "401 200 200 200 200 200"),
     _open("PUT", "/tenants/current/network", "401 200 403 403 403 200", {"networks": [{"cidr": "127.0.0.0/8"}]}),
-    _open("DELETE", "/admin/tenants/{tenant}/network", "401 403 403 403 403 403"),
+    _open("DELETE", "/admin/tenants/{tenant}/network", "401 404 404 404 404 404"),
     _open("GET", "/notifications", "401 200 200 200 200 200"),
     _open("POST", "/notifications/read", "401 200 200 200 200 200", {"all": True}),
     _open("POST", "/notifications/unread", "401 200 200 200 200 200", {"ids": [NOBODYS]}),
@@ -215,6 +215,6 @@ ROUTES = (
     _open("GET", "/audit", "401 200 200 403 200 200"),
     Route("GET", "/audit?project={project}", "401 404 200 403 200 200"),
     _open("GET", "/audit/export?format=jsonl", "401 200 200 403 200 200"),
-    _open("GET", "/admin/audit", "401 403 403 403 403 403"),
-    _open("GET", "/admin/audit/export", "401 403 403 403 403 403"),
+    _open("GET", "/admin/audit", "401 404 404 404 404 404"),
+    _open("GET", "/admin/audit/export", "401 404 404 404 404 404"),
 )

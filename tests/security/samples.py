@@ -79,6 +79,8 @@ def _account(place: Everything, actor: Actor) -> Any:
     return role | {"where": "some", "projects": str(project)}
 
 
+WHY = {"reason": "asked for in ticket 12"}
+
 # Every API route that takes a body.
 BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/auth/signup"): NEW,
@@ -132,6 +134,23 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/builds"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/dry-run"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/{build_id}/retry"): {"changes": {}},
+    ("POST", "/tenants"): {"name": "One more"},
+    ("PATCH", "/tenants/{tenant}"): {"name": "Renamed"},
+    ("DELETE", "/tenants/{tenant}"): {"confirm": "{tenant}", **WHY},
+    ("POST", "/tenants/{tenant}/keep"): WHY,
+    ("POST", "/tenants/{tenant}/capabilities/{capability}/request"): {"message": "for our bases"},
+    ("POST", "/admin/tenants"): {"name": "Theirs", "owner_email": "{owner_email}"},
+    ("POST", "/admin/tenants/{tenant}/{action}"): WHY,
+    ("DELETE", "/admin/tenants/{tenant}"): {"confirm": "{tenant}", **WHY},
+    ("PUT", "/admin/capabilities"): {"tenants": ["{tenant}"], "capabilities": {"build": False}, **WHY},
+    ("POST", "/admin/users/{user_id}/{action}"): WHY,
+    ("PUT", "/admin/users/{user_id}/system-roles/{role}"): WHY,
+    ("DELETE", "/admin/users/{user_id}/system-roles/{role}"): WHY,
+}
+# What a route answers that was reached and finds nothing to do, where no sample makes it do something.
+REACHED = {
+    ("POST", "/tenants/{tenant}/keep"): 409,  # it is not being deleted
+    ("PUT", "/tenants/{tenant}/logo"): 422,  # its body is a picture, and none is sent
 }
 # What a route must be asked beside its address.
 QUERIES: dict[tuple[str, str], str] = {
@@ -219,6 +238,16 @@ FORMS: dict[str, dict[str, Any] | Made] = {
     "settings-credentials": {"name": "n2", "kind": "build_secret", "secret": "long enough"},
     "credential-delete": {},
     "settings-danger": {"archive": "1"},
+    "team-settings": {"name": "Ours", "time_zone": "UTC", "language": "en"},
+    "team-capability-ask": {"message": "for our bases"},
+    "team-danger": {"export": "1"},
+    "admin-tenant-new": {"name": "Theirs", "owner_email": "{owner_email}"},
+    "admin-capabilities": {"tenants": "{tenant_id}", "capability": "build", "switch": "off", **WHY},
+    "admin-tenant-capabilities": {"on": "quarantine_request", **WHY},
+    "admin-tenant-delete": {"confirm": "{slug}", **WHY},
+    "admin-tenant-act": WHY,
+    "admin-person-role": WHY,
+    "admin-person-act": WHY,
     "build-new": {"source": "inline", "dockerfile_text": "FROM scratch\n", "tags": "latest", "start": "1"},
     "build-cancel": {},
     "build-rerun": {},
@@ -232,6 +261,7 @@ BUILD_OF = {
     "build-rerun": "ended",
 }
 ARGUMENTS: dict[str, dict[str, str]] = {
+    "admin-person-role": {"action": "grant"},
     "help-topic": {"name": "roles"}, "team-sign-in-new": {"kind": "ldap"}, "admin-sign-in-new": {"kind": "ldap"},
 }  # fmt: skip
 # Which identity provider an address names, where the team's directory will not do.

@@ -10,7 +10,7 @@ from ninja.security.base import AuthBase
 
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import PermissionDenied
+from imagefactory.kernel.errors import NotFound, PermissionDenied
 
 
 class BearerOrSession(AuthBase):
@@ -28,10 +28,13 @@ class BearerOrSession(AuthBase):
     def __call__(self, request: HttpRequest) -> Actor:
         """Return who asks.
 
-        Raises Unauthorized, and PermissionDenied for a write by cookie without the forgery token: ninja exempts its
+        Raises Unauthorized, NotFound below /admin without a system role, and PermissionDenied for a write by cookie without the forgery token: ninja exempts its
         views from Django's check, and a browser sends the cookie on its own, but never a bearer token.
         """
         found = actor_of(request, unfinished=self._unfinished)
+        # Whoever holds no system role finds no administration (docs/decisions/0013).
+        if request.path.startswith("/api/v1/admin/") and not found.system_roles:
+            raise NotFound("page")
         if not request.headers.get("Authorization"):
             _check_forgery(request)
         return found

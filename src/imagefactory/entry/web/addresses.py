@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 
 from imagefactory.domain.identity.permissions import Permission, SystemRole
+from imagefactory.entry.http.actors import actor_of
+from imagefactory.kernel.errors import NotFound
 
 
 class Place(enum.StrEnum):
@@ -71,4 +74,17 @@ class Page:
     changes: Need | None = None
 
     def pattern(self) -> URLPattern:
-        return path(self.route, self.view, name=self.name)
+        view = self.view if self.needs.place is not Place.INSTALLATION else _hidden(self.view)
+        return path(self.route, view, name=self.name)
+
+
+def _hidden(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let whoever holds no system role find nothing at this address; what the others may do is the view's matter."""
+
+    @functools.wraps(view)
+    def seen(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not actor_of(request).system_roles:
+            raise NotFound("page")
+        return view(request, *args, **kwargs)
+
+    return seen
