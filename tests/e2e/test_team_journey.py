@@ -36,9 +36,8 @@ def box() -> Iterator[tuple[Letterbox, int]]:
 def factory(box: tuple[Letterbox, int]) -> Iterator[Factory]:
     # Confirming an address after signing up is another journey, with tests of its own.
     mail = {"HOST": "127.0.0.1", "PORT": str(box[1]), "SECURITY": "none"}
-    made = Factory(
-        IMAGEFACTORY_CONFIRM_EMAIL="off", **{f"IMAGEFACTORY_MAIL_{name}": value for name, value in mail.items()}
-    )
+    settings = {f"IMAGEFACTORY_MAIL_{name}": value for name, value in mail.items()}
+    made = Factory(None, IMAGEFACTORY_CONFIRM_EMAIL="off", **settings)
     said = made("up", IMAGEFACTORY_BUILD_NETWORK="none")
     assert said.returncode == 0, said.stdout + said.stderr
     yield made

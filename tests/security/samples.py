@@ -134,7 +134,6 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("POST", "/builds"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/dry-run"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/{build_id}/retry"): {"changes": {}},
-    ("POST", "/tenants"): {"name": "One more"},
     ("PATCH", "/tenants/{tenant}"): {"name": "Renamed"},
     ("DELETE", "/tenants/{tenant}"): {"confirm": "{tenant}", **WHY},
     ("POST", "/tenants/{tenant}/keep"): WHY,
