@@ -35,9 +35,11 @@ def box() -> Iterator[tuple[Letterbox, int]]:
 @pytest.fixture(scope="module")
 def factory(box: tuple[Letterbox, int]) -> Iterator[Factory]:
     # Confirming an address after signing up is another journey, with tests of its own.
-    mail = {"HOST": "127.0.0.1", "PORT": str(box[1]), "SECURITY": "none"}
     made = Factory(
-        IMAGEFACTORY_CONFIRM_EMAIL="off", **{f"IMAGEFACTORY_MAIL_{name}": value for name, value in mail.items()}
+        IMAGEFACTORY_CONFIRM_EMAIL="off",
+        IMAGEFACTORY_MAIL_HOST="127.0.0.1",
+        IMAGEFACTORY_MAIL_PORT=str(box[1]),
+        IMAGEFACTORY_MAIL_SECURITY="none",
     )
     said = made("up", IMAGEFACTORY_BUILD_NETWORK="none")
     assert said.returncode == 0, said.stdout + said.stderr
