@@ -18,6 +18,7 @@ from imagefactory.domain.identity.services import (
     AccountFields,
     create_account_key,
     create_api_key,
+    create_provider,
     create_service_account,
 )
 from imagefactory.domain.images.services import Published, record_image
@@ -29,6 +30,7 @@ from imagefactory.kernel.actor import system
 from imagefactory.kernel.ids import uuid7
 from tests.audit.trail import write
 from tests.conftest import INLINE, World
+from tests.sso.parts import directory_form, sign_in_parts
 
 # Session, person, actor (person, tenant, roles), teams, running builds and unread notices are in each, and in
 # those that listen to nothing but the badge where their stream begins; the rest is the page's own.
@@ -56,6 +58,8 @@ PAGES = {
     "me-security": 17,
     "me-sessions": 16,
     "me-history": 16,
+    "team-sign-in": 13,
+    "team-ci": 11,
     "notifications": 19,
     "me-notifications": 16,
 }
@@ -108,6 +112,8 @@ def _counts(world: World, account: uuid.UUID) -> dict[str, int]:
                 "projects",
                 "images",
                 "service-accounts",
+                "team-sign-in",
+                "team-ci",
                 "tenant-keys",
                 "tenant-network",
             }
@@ -134,8 +140,11 @@ def test_every_page_takes_a_known_number_of_queries_however_much_it_shows(world:
     account = _keys(world, first, 1)
     _finish_builds(world, first, 1)
     write(60, world.tenant_id)
+    sign_in_parts(world)
     few = _counts(world, account)
     _finish_builds(world, first, 20)
+    for n in range(3):
+        create_provider(owner, "ldap", directory_form(f"More {n}"))
     _keys(world, first, 12)
     for i in range(1, 12):
         _finish_builds(world, create_project(owner, name=f"Project {i}"), 2)
