@@ -84,6 +84,8 @@ def _hidden(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     @functools.wraps(view)
     def seen(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not actor_of(request).system_roles:
+            # The page about it is the one of an address that leads nowhere, which knows no team either.
+            del request._actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, set by `actor_of`
             raise NotFound("page")
         return view(request, *args, **kwargs)
 
