@@ -40,6 +40,8 @@ _ERRORS: Final = {
     "tenant_required": "The person belongs to several tenants and the request names none. Send `X-Tenant-ID`.",
     "unauthorized": "Nobody is signed in, or the token is unknown, revoked or not of this kind.",
     "token_expired": "The token has run out. Refresh the session, or make a new key.",
+    "already_decided": "Someone decided this before; nothing was changed.",
+    "last_owner": "The team would have no owner left. Make someone else an owner first.",
     "permission_denied": "You may see this and may not do it. `details.permission` names the permission that is needed.",
     "address_not_allowed": "The team takes no requests from the address in `details.address`. Use a network on its list.",
     "tenant_capability_not_entitled": "The tenant is not entitled to this. `details.capability` names what is off.",

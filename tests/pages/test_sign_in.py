@@ -247,6 +247,20 @@ def test_a_tenant_may_want_a_second_factor_and_others_are_unaffected(world: Worl
     assert event.payload == {"before": False, "after": True}
 
 
+def test_an_owner_switches_the_rule_on_once_they_follow_it_themselves(world: World) -> None:
+    owner, path = Client(), f"/t/{world.tenant_slug}/settings/sign-in"
+    sign_in(owner, world, "owner")
+    refused = post(owner, path, required="", second_factor="1")
+    assert refused.status_code == 422
+    assert "Set one up in your account first" in refused.content.decode()
+    set_up_app(owner)
+    assert post(owner, path, required="", second_factor="1").status_code == 302
+    assert Tenant.objects.get(id=world.tenant_id).second_factor_required
+    assert re.search(r'name="second_factor" value="1" checked', owner.get(path).content.decode())
+    assert post(owner, path, required="").status_code == 302
+    assert not Tenant.objects.get(id=world.tenant_id).second_factor_required
+
+
 def _key(world: World) -> str:
     Tenant.objects.filter(id=world.tenant_id).update(second_factor_required=False)
     made = services.create_api_key(world.actor("member"), name="ci")[1]

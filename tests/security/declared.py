@@ -51,17 +51,31 @@ NOT_FOR_KEYS = {
     ("PUT", "/tenants/current/network"),
     ("PATCH", "/notifications/settings"),
 }
+# What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
+# invitation is for one person. The tables by hand say what each role gets.
+BY_HAND = {
+    ("POST", "/members/leave"),
+    ("POST", "/access-requests"),
+    ("POST", "/invitations/accept"),
+    ("POST", "/invitations/join"),
+    "leave",
+    "access-ask",
+}
 # What one must be allowed to see before a need is asked about: the permission that each name in an address hides behind.
 SEEN_BY = {
     "project": {Permission.PROJECT_VIEW},
     "number": {Permission.PROJECT_VIEW, Permission.BUILD_VIEW},
     "build_id": {Permission.BUILD_VIEW},
+    "invitation_id": {Permission.TEAM_MANAGE},
+    "request_id": {Permission.TEAM_MANAGE},
     "account_id": {Permission.TEAM_MANAGE},
 }
 # Where an identity provider or a CI system takes part: tests/sso asks these, with real ones.
 WITH_PARTIES = {"sso-directory", "sso-callback", "sso-acs", "sso-acs-finish", ("POST", "/auth/ci-token")}
-# Lists that every member may ask for, and finds in them what they may see; other lists ask for their permission somewhere.
-OPEN_LISTS = {"/projects", "/builds", "/images", "/api-keys/ci", "/service-accounts"}
+# Lists that ask for their permission in some project; others are open to every member, who finds what they may see.
+ASKING_LISTS = {"/audit", "/audit/export"}
+# And those that ask for it in the whole team.
+TEAM_LISTS = {"/identity-providers", "/ci-trust"}
 IMAGE_SEEN_BY = {Permission.ARTIFACT_VIEW}
 
 
@@ -107,12 +121,12 @@ def _need(method: str, path: str, declared: str, *, of_project: bool) -> Need:
     if declared in set(SystemRole):
         return of_installation(SystemRole(declared))
     permission = Permission(declared)
-    if path.startswith("/tenants/"):
+    if path in TEAM_LISTS or (path.startswith("/tenants/") and method != "GET"):
         return in_tenant(permission)
     if of_project:
         return in_project(permission)
     if method == "GET":
-        return MEMBER if path in OPEN_LISTS else in_some_project(permission)
+        return in_some_project(permission) if path in ASKING_LISTS else MEMBER
     return in_tenant(permission)
 
 

@@ -15,8 +15,16 @@ from imagefactory.domain.builds.models import Build, Execution
 from imagefactory.domain.builds.services import execution
 from imagefactory.domain.builds.services.submit import submit_build
 from imagefactory.domain.builds.states import BuildStatus
+from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity import services as people
-from imagefactory.domain.identity.models import ApiKey, ExternalIdentity, IdentityProvider, User
+from imagefactory.domain.identity.models import (
+    ApiKey,
+    ExternalIdentity,
+    IdentityProvider,
+    Membership,
+    RoleBinding,
+    User,
+)
 from imagefactory.domain.identity.services.email_proofs import new_proof
 from imagefactory.domain.identity.states import ProofPurpose
 from imagefactory.domain.images.services import Published, record_image
@@ -28,7 +36,7 @@ from imagefactory.entry.jobs.tenant_export import make_export
 from imagefactory.kernel import secrets
 from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.ids import uuid7
-from tests.conftest import INLINE, World, make_world
+from tests.conftest import INLINE, World, _sign_up, make_world
 from tests.pictures import PNG
 from tests.sso.parts import sign_in_parts
 
@@ -90,6 +98,26 @@ def _ended(world: World, name: str) -> Build:
     return Build.objects.get(id=made.id)
 
 
+def _team(world: World) -> dict[str, str]:
+    """Make one more member with a role of the team's own, two invitations and a request for access; return their names."""
+    owner, project = world.actor("owner"), world.project.id
+    held = ["build:view", "project:view"]
+    role = people.create_role(owner, name="Watcher", scope="project", permissions=held)
+    target = _sign_up("target")
+    RoleBinding.objects.filter(user_id=target.user_id).delete()
+    Membership.objects.filter(user_id=target.user_id).update(tenant_id=world.tenant_id)
+    people.set_project_role(owner, target.user_id, project, str(role.id))
+    text = f"{world.tenant_slug}-nora@example.org, {world.tenant_slug}-ivo@example.org"
+    first, second = people.invite(owner, addresses=text, role="member", projects=[project])
+    people.cancel_invitation(owner, second.invitation.id)
+    asked = people.request_access(identity.actor_for_user(target.user_id), "build:start", project)
+    return {
+        "user_id": str(target.user_id), "role_id": str(role.id), "request_id": str(asked.id),
+        "invitation_id": str(first.invitation.id), "token": first.path.rpartition("/")[2],
+        "ended_token": second.path.rpartition("/")[2],
+    }  # fmt: skip
+
+
 def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
     """Return a new tenant with one of everything; builds are numbered from `first_number` + 1."""
     world = make_world()
@@ -131,5 +159,6 @@ def make_everything(digest: str = "1", first_number: int = 0) -> Everything:
         "account_id": str(account.id), "account_key_id": str(account_key.id), "tenant_key_id": str(tenant_key.id),
         "project_id": str(world.project.id), "tenant": world.tenant_slug, "project": world.project.slug, "number": running.number, "build_id": str(running.id),
         "name": world.project.slug, "digest": full, "credential_id": str(credential), "upload_id": str(upload.id),
+        **_team(world),
     }  # fmt: skip
     return Everything(world, names, builds, other.id)

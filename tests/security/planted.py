@@ -13,7 +13,16 @@ from urllib.parse import quote, quote_plus
 from django.apps import apps
 from django.db import connection, models
 
-from imagefactory.domain.identity.models import ApiKey, AuthSession, Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.models import (
+    ApiKey,
+    AuthSession,
+    CustomRole,
+    Invitation,
+    Membership,
+    RoleBinding,
+    Tenant,
+    User,
+)
 from imagefactory.domain.images.models import Repository
 from imagefactory.domain.notifications.models import Notice
 from imagefactory.domain.projects.models import Project
@@ -26,7 +35,7 @@ MARK = "zzqmark"
 # Texts that other code reads: a mark there would break what the tests go through.
 _READ_BY_CODE = re.compile(
     r"slug|path|digest|status|state|kind|method|queue|trigger|role|time_zone|prefix|media_type|email|type|password|.*hash|"
-    r".*_digest|.*_kind|secret|commit"
+    r".*_digest|.*_kind|secret|commit|permission|void_because"
 )
 
 
@@ -61,7 +70,10 @@ def _rows(place: Everything) -> dict[type[models.Model], models.QuerySet[Any]]:
         Tenant: Tenant.objects.filter(id=place.world.tenant_id),
         User: User.objects.filter(id__in=people),
         AuthSession: AuthSession.objects.filter(user_id__in=people),
-        **{m: m._default_manager.filter(**ours) for m in (ApiKey, Membership, RoleBinding, Notice)},
+        **{
+            m: m._default_manager.filter(**ours)
+            for m in (ApiKey, Membership, RoleBinding, Notice, CustomRole, Invitation)
+        },
     }
     return rows | of_people
 

@@ -46,6 +46,12 @@ def _refresh(place: Everything, actor: Actor) -> Any:
     return {"refresh_token": people.open_session(actor, place.world.users["owner"]).refresh}
 
 
+def _invite(place: Everything, actor: Actor) -> Any:
+    """Return an invitation to a project whose team this actor manages, if there is one."""
+    other = "other-one" if actor.may("team:manage", place.other_project) else place.world.project.slug
+    return {"addresses": "p@example.org", "role": "viewer", "projects": other, "days": "3"}
+
+
 def _verify(place: Everything, actor: Actor) -> Any:
     """A password that was right a moment ago, and the code of that person's app."""
     Authenticator.objects.filter(user_id=place.world.users["member"]).delete()
@@ -106,16 +112,28 @@ BODIES: dict[tuple[str, str], Sample | Made] = {
     ("PUT", "/identity-providers/{provider_id}"): PROVIDER,
     ("POST", "/ci-trust"): CI_RULE,
     ("PUT", "/ci-trust/{trust_id}"): CI_RULE,
+    ("POST", "/tenants"): {"name": "One more"},
     ("POST", "/projects"): {"name": "Third"},
     ("PATCH", "/projects/{project}"): {"name": "Renamed"},
     ("PUT", "/projects/{project}/source"): {"kind": "inline", "dockerfile_text": "FROM scratch"},
     ("DELETE", "/projects/{project}"): {"confirm": "{project}"},
     ("POST", "/projects/{project}/credentials"): {"name": "TOKEN", "kind": "build_secret", "secret": "long enough"},
     ("POST", "/projects/{project}/uploads"): "upload",
+    ("PUT", "/projects/{project}/members/{user_id}"): {"role": "viewer"},
+    ("PUT", "/members/{user_id}/roles"): {"projects": {"{project}": "viewer"}},
+    ("POST", "/invitations"): {"emails": ["p@example.org"], "role": "viewer", "projects": ["{project}"]},
+    ("POST", "/invitations/look"): {"token": "{token}"},
+    ("POST", "/invitations/accept"): {"token": "{token}"},
+    ("POST", "/invitations/join"): {"token": "{token}", "name": "Nora", "password": "quite long enough 7"},
+    ("POST", "/invitations/ask-again"): {"token": "{ended_token}"},
+    ("POST", "/roles"): {"name": "Wide", "scope": "tenant", "permissions": ["build:view"]},
+    ("PATCH", "/roles/{role_id}"): {"name": "Renamed"},
+    ("POST", "/access-requests"): {"permission": "build:cancel", "project": "{project}"},
+    ("POST", "/access-requests/{request_id}/grant"): {},
+    ("POST", "/access-requests/{request_id}/decline"): {},
     ("POST", "/builds"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/dry-run"): {"project": "{project}", "manifest": INLINE},
     ("POST", "/builds/{build_id}/retry"): {"changes": {}},
-    ("POST", "/tenants"): {"name": "One more"},
     ("PATCH", "/tenants/{tenant}"): {"name": "Renamed"},
     ("DELETE", "/tenants/{tenant}"): {"confirm": "{tenant}", **WHY},
     ("POST", "/tenants/{tenant}/keep"): WHY,
@@ -134,10 +152,13 @@ REACHED = {
     ("PUT", "/tenants/{tenant}/logo"): 422,  # its body is a picture, and none is sent
 }
 # What a route must be asked beside its address.
-QUERIES: dict[tuple[str, str], str] = {("GET", "/builds/{build_id}/logs/search"): "q=a"}
+QUERIES: dict[tuple[str, str], str] = {
+    ("GET", "/builds/{build_id}/logs/search"): "q=a",
+    ("DELETE", "/roles/{role_id}"): "replacement=viewer",
+}
 PAGE_QUERIES: dict[str, str] = {"build-log-search": "q=log"}
 # Every page that takes a form: what is sent to its own address.
-FORMS: dict[str, dict[str, str] | Made] = {
+FORMS: dict[str, dict[str, Any] | Made] = {
     "login-find": {"email": "someone@example.com"},
     "me-link": {"password": PASSWORD},
     "me-unlink": {},
@@ -197,6 +218,19 @@ FORMS: dict[str, dict[str, str] | Made] = {
     "me-notifications": {"email": "builds"},
     "notifications-read": {"all": "1"},
     "notifications-unread": {"ids": "{notice_id}"},
+    "join": {"sign-in": "1"},
+    "member": {},
+    "member-remove": {},
+    "leave": {},
+    "invite": _invite,
+    "invitation-cancel": {},
+    "invitation-resend": {},
+    "access-ask": {"permission": "build:cancel", "project": "{project}"},
+    "access-decide": {"decline": "1"},
+    "role-new": {"name": "Helper", "scope": "project", "permissions": "build:view"},
+    "role": {"name": "Renamed", "permissions": ["build:view", "project:view"]},
+    "role-delete": {"replacement": "viewer"},
+    "settings-people": {"person": "{user_id}", "role": "viewer"},
     "project-new": {"name": "Another"},
     "settings": {"name": "Checkout", "description": ""},
     "settings-source": {"kind": "inline", "dockerfile_text": "FROM scratch"},
@@ -250,7 +284,7 @@ def names_for(place: Everything, key: Any, own: dict[str, Any]) -> dict[str, Any
 def filled(value: Any, names: dict[str, Any]) -> Any:
     """Put names into every `{...}` of a text, list or mapping."""
     if isinstance(value, dict):
-        return {k: filled(v, names) for k, v in value.items()}
+        return {filled(k, names): filled(v, names) for k, v in value.items()}
     if isinstance(value, list):
         return [filled(v, names) for v in value]
     if isinstance(value, str):

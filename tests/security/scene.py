@@ -121,10 +121,25 @@ def make_scene() -> Scene:
         "system_role": "security_reviewer",
         "person_id": str(world.users["viewer"]),
         "owner_email": owner.email,
+        **_team(world),
         "session_id": str(people.open_browser_session(owner, owner.person, how="password")),
         "factor_id": str(factor.pk),
     }
     return Scene(world, names, str(draft.id), tokens)
+
+
+def _team(world: World) -> dict[str, str]:
+    """Make an invitation, a role and a request for access; return their ids, and that of a member."""
+    owner = world.actor("owner")
+    (sent,) = people.invite(owner, addresses="nora@example.org", role="member", projects=[world.project.id])
+    role = people.create_role(owner, name="Auditor", scope="project", permissions=["audit:view"])
+    asked = people.request_access(world.actor("viewer"), "build:start", world.project.id)
+    return {
+        "invitation_id": str(sent.invitation.id),
+        "role_id": str(role.id),
+        "request_id": str(asked.id),
+        "user_id": str(world.users["member"]),
+    }
 
 
 def _leave_other_tenants(world: World) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from imagefactory.entry.http.role_lines import parse
 
 from imagefactory.domain.projects.models import Project
+from imagefactory.entry.http.role_lines import parse
 from imagefactory.kernel.errors import ValidationFailed
 from tests.conftest import World, make_world
 

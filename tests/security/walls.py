@@ -11,6 +11,8 @@ UNWALLED = {
     "builds_buildtext": "LIKE is not leakproof, so a policy takes the search its trigram index; it is read only as "
     "`id in (...)` below builds, which stand behind the wall (docs/decisions/0010)",
     "identity_apikey": "says which tenant a caller works in, so it is read before there is a scope",
+    "identity_customrole": "part of what a person may do, read with their role bindings before there is a scope",
+    "identity_invitation": "found by its link before it is known who asks; lists of them name the tenant",
     "identity_iplist": "says from where one may come; read with the tenant, before there is a scope",
     "identity_citrust": "says which CI jobs a tenant believes, to a caller who is nobody yet",
     "identity_externalidentity": "says whose session it is that came through a provider, before there is a scope",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.test import Client
 
 from imagefactory.domain.identity import services
+from imagefactory.domain.identity.errors import ProviderRefused
 from imagefactory.domain.identity.models import (
     ExternalIdentity,
     IdentityProvider,
@@ -25,6 +27,7 @@ from imagefactory.domain.identity.models import (
 from imagefactory.domain.identity.selectors import RoleRow
 from imagefactory.domain.identity.services import ProviderForm
 from imagefactory.kernel import env
+from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import PASSWORD, World
 from tests.parties.oidc_provider import CLIENT, SECRET, OidcProvider, oidc_provider
@@ -296,3 +299,75 @@ def test_a_provider_that_is_down_is_told_in_a_sentence(world: World) -> None:
     answer = Client().get(f"/sso/{made}/start")
     assert answer.status_code == 403
     assert b"does not answer as expected" in answer.content
+
+
+def test_strangers_do_not_learn_which_teams_exist(world: World, party: OidcProvider) -> None:
+    at = door(world, party)
+
+    def found(email: str, tenant: str = "") -> str:
+        answer = Client().post("/login/find", {"email": email, "tenant": tenant})
+        assert answer.status_code == 200
+        page = answer.content.decode().replace(email, "")
+        return page.replace(tenant, "") if tenant else page
+
+    def without_token(page: str) -> str:
+        return re.sub(r'(csrfmiddlewaretoken" value|name="csrf" content|data-now)="[^"]*"', "", page)
+
+    nothing = without_token(found("someone@else.test", "no-such-team"))
+    assert without_token(found("someone@else.test", world.tenant_slug)) == nothing
+    assert without_token(found("someone@example.com", "no-such-team")) == nothing
+    assert str(at.provider_id) in found("someone@example.com", world.tenant_slug)
+    assert str(at.provider_id) not in found("someone@example.com"), "nobody confirmed that the domain is the team's"
+    services.confirm_domains(administrator(world), at.provider_id)
+    assert str(at.provider_id) in found("Someone@EXAMPLE.com")
+
+
+def test_one_person_has_one_account_and_one_subject(world: World) -> None:
+    from imagefactory.domain.identity.services import Assertion
+
+    made = services.create_provider(
+        administrator(world), "oidc",
+        ProviderForm("Both", {"issuer": "http://127.0.0.1:9", "client_id": "x"}, ["example.com"], creates_people=True, secret="y" * 9),
+        of_installation=True,
+    )  # fmt: skip
+    who = Actor(ActorKind.USER, "someone", address="192.0.2.1")
+    said = Assertion("s-1", "fresh@example.com", email_verified=True)
+    first = services.accept_assertion(who, made, said)
+    assert services.accept_assertion(who, made, said) == first
+    with pytest.raises(ProviderRefused) as refused:
+        services.accept_assertion(who, made, Assertion("s-2", "fresh@example.com", email_verified=True))
+    assert refused.value.reason == "other_subject"
+    assert User.objects.filter(email="fresh@example.com").count() == 1
+
+
+def test_an_invitations_proven_address_makes_an_account_where_the_provider_may_make_none(world: World) -> None:
+    from imagefactory.domain.identity.services import Assertion
+
+    made = services.create_provider(
+        world.actor("owner"), "oidc",
+        ProviderForm("Ours", {"issuer": "http://127.0.0.1:9", "client_id": "x"}, ["example.com"], secret="y" * 9),
+    )  # fmt: skip
+    who = Actor(ActorKind.USER, "someone", address="192.0.2.2")
+    said = Assertion("s-1", "Invited@example.com", email_verified=True, name="In Vited")
+    with pytest.raises(ProviderRefused):
+        services.accept_assertion(who, made, said)
+    with pytest.raises(ProviderRefused):
+        services.accept_assertion(who, made, said, proven_address="other@example.com")
+    accepted = services.accept_assertion(who, made, said, proven_address="invited@example.com")
+    assert User.objects.get(id=accepted.user_id).name == "In Vited"
+    assert not Membership.objects.filter(user_id=accepted.user_id).exists(), "joining is the invitation's part"
+
+
+def test_changes_are_told_without_secrets(world: World, party: OidcProvider) -> None:
+    at = door(world, party)
+    services.update_provider(
+        world.actor("owner"),
+        at.provider_id,
+        dataclasses.replace(form(party), secret="another secret", domains=["example.org"]),
+    )
+    told = OutboxEvent.objects.get(type="tenant.identity_provider_changed").payload
+    assert told["before"]["domains"] == ["example.com"]
+    assert told["after"] == {"domains": ["example.org"], "secret": "set anew"}
+    assert "another secret" not in str(list(OutboxEvent.objects.values_list("payload", flat=True)))
+    row = IdentityProvider.objects.get(id=at.provider_id)
+    assert b"another secret" not in bytes(row.secret or b"")

@@ -40,7 +40,7 @@ def test_a_page_hears_nothing_of_a_project_after_the_role_in_it_was_taken(
             database.say("live", notice(4, "build.failed", "project:2"))
             return got + await viewer.until("build.failed", events)
 
-    assert [event.kind for event in asyncio.run(look())] == ["build.started", "build.failed"]
+    assert [event.kind for event in asyncio.run(look())] == ["build.started", "reset", "build.failed"]
 
 
 @pytest.mark.parametrize("lines", [0, 3])

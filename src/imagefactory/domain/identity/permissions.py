@@ -68,6 +68,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEW | {Permission.ANALYTICS_VIEW, Permission.AUDIT_VIEW, Permission.REPORT_VIEW},
 }
 
+# What holds in the whole tenant or not at all; a role that is given per project cannot have it.
+TENANT_ONLY: frozenset[Permission] = frozenset({Permission.BILLING_VIEW, Permission.PROJECT_CREATE})
+
 # What a suspended tenant still allows; everything else is a change.
 READ_ONLY: frozenset[Permission] = _VIEW | {
     Permission.ANALYTICS_VIEW,

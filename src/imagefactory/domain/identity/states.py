@@ -76,6 +76,39 @@ TENANT_STOPS: dict[str, tuple[str, str]] = {
 }
 
 
+class RoleScope(enum.StrEnum):
+    """Where a custom role is held."""
+
+    TENANT = "tenant"
+    PROJECT = "project"
+
+
+class InvitationState(enum.StrEnum):
+    """What is stored; a pending one also counts as expired once its time is over."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+INVITATION_TRANSITIONS: dict[InvitationState, frozenset[InvitationState]] = {
+    InvitationState.PENDING: frozenset({InvitationState.ACCEPTED, InvitationState.CANCELLED, InvitationState.EXPIRED}),
+    InvitationState.EXPIRED: frozenset({InvitationState.PENDING, InvitationState.CANCELLED}),  # sent again
+}
+
+
+class AccessRequestState(enum.StrEnum):
+    OPEN = "open"
+    GRANTED = "granted"
+    DECLINED = "declined"
+
+
+ACCESS_REQUEST_TRANSITIONS: dict[AccessRequestState, frozenset[AccessRequestState]] = {
+    AccessRequestState.OPEN: frozenset({AccessRequestState.GRANTED, AccessRequestState.DECLINED}),
+}
+
+
 class ProviderKind(enum.StrEnum):
     """How an identity provider speaks."""
 

@@ -16,7 +16,8 @@ from imagefactory.entry.http.actors import anonymous
 router = Router(tags=["auth"])
 
 
-def _tokens(t: services.Tokens) -> dict[str, Any]:
+def tokens_out(t: services.Tokens) -> dict[str, Any]:
+    """Return an API session's tokens as they are sent, this once."""
     return {
         "access_token": t.access,
         "expires_in": t.access_expires_in,
@@ -32,7 +33,7 @@ def sign_up(request: HttpRequest, body: s.SignUpIn) -> Status[Any]:
     made = services.sign_up(who, **body.dict())
     if made.pending:
         return Status(202, {"message": "A link was sent to this e-mail address. Open it, then sign in."})
-    return Status(201, _tokens(services.open_session(who, made.user_id)))
+    return Status(201, tokens_out(services.open_session(who, made.user_id)))
 
 
 @router.post("/login", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
@@ -43,19 +44,19 @@ def login(request: HttpRequest, body: s.LoginIn) -> Any:
     `POST /auth/login/verify` within 10 minutes.
     """
     who = anonymous(request)
-    return _tokens(services.sign_in_to_api(who, email=body.email, password=body.password))
+    return tokens_out(services.sign_in_to_api(who, email=body.email, password=body.password))
 
 
 @router.post("/login/verify", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
 def verify(request: HttpRequest, body: s.VerifyIn) -> Any:
     """Finish a sign-in whose password was right with the code of an authenticator app, or a recovery code."""
-    return _tokens(services.answer_challenge(anonymous(request), challenge=body.challenge, code=body.code))
+    return tokens_out(services.answer_challenge(anonymous(request), challenge=body.challenge, code=body.code))
 
 
 @router.post("/refresh", response=s.TokensOut, auth=None, openapi_extra=needs("none"))
 def refresh(request: HttpRequest, body: s.RefreshIn) -> Any:
     """Exchange a refresh token, once, for new tokens."""
-    return _tokens(services.refresh_session(anonymous(request), body.refresh_token))
+    return tokens_out(services.refresh_session(anonymous(request), body.refresh_token))
 
 
 @router.post("/logout", response={204: None}, auth=BearerOrSession(unfinished=True), openapi_extra=needs("signed in"))

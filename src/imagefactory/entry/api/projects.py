@@ -17,12 +17,16 @@ from imagefactory.kernel.errors import InvalidRequest
 router = Router(tags=["projects"])
 
 
-def _if_version(request: HttpRequest) -> int | None:
+def if_version(request: HttpRequest) -> int | None:
+    """Return the version that the client's change was made from.
+
+    Raises InvalidRequest.
+    """
     given = request.headers.get("If-Match", "").strip().strip('"')
     if not given:
         return None
     if not given.isdecimal() or len(given) > 9:
-        raise InvalidRequest('If-Match is the ETag of the project, such as "3".')
+        raise InvalidRequest('If-Match is the ETag of what is changed, such as "3".')
     return int(given)
 
 
@@ -70,7 +74,7 @@ def change_project(request: HttpRequest, response: HttpResponse, project: str, b
         p.id,
         name=body.name if body.name is not None else p.name,
         description=body.description if body.description is not None else p.description,
-        if_version=_if_version(request),
+        if_version=if_version(request),
     )
     return _tagged(response, changed)
 
@@ -86,7 +90,7 @@ def set_source(request: HttpRequest, response: HttpResponse, project: str, body:
         kind=body.kind,
         source=body.dict(exclude={"kind", "credential_id"}),
         credential_id=body.credential_id,
-        if_version=_if_version(request),
+        if_version=if_version(request),
     )
     return _tagged(response, changed)
 

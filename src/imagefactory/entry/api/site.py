@@ -29,16 +29,18 @@ from imagefactory.domain.identity.permissions import Capability, Permission
 from imagefactory.domain.identity.policies import may, require_capability
 from imagefactory.domain.images.selectors import registry_access
 from imagefactory.domain.projects.selectors import projects_by_id
+from imagefactory.entry.api import access_requests, members, networks, reference, service_accounts, sign_ins
 from imagefactory.entry.api import admin as admin_routes
 from imagefactory.entry.api import audit as audit_routes
 from imagefactory.entry.api import auth as auth_routes
 from imagefactory.entry.api import builds as build_routes
 from imagefactory.entry.api import identity_providers as provider_routes
 from imagefactory.entry.api import images as image_routes
+from imagefactory.entry.api import invitations as invitation_routes
 from imagefactory.entry.api import keys as key_routes
-from imagefactory.entry.api import networks, reference, service_accounts, sign_ins
 from imagefactory.entry.api import notifications as notification_routes
 from imagefactory.entry.api import projects as project_routes
+from imagefactory.entry.api import roles as role_routes
 from imagefactory.entry.api import tenants as tenant_routes
 from imagefactory.entry.api.security import BearerOrSession
 from imagefactory.entry.http.actors import actor_of, client_address, known_address
@@ -73,6 +75,11 @@ api.add_router("/tenants/current/key-policy", key_routes.policy)
 api.add_router("/tenants/current/network", networks.router)
 api.add_router("/admin/tenants", networks.admin)
 api.add_router("/projects", project_routes.router)
+api.add_router("/projects", members.of_project)
+api.add_router("/members", members.router)
+api.add_router("/invitations", invitation_routes.router)
+api.add_router("/roles", role_routes.router)
+api.add_router("/access-requests", access_requests.router)
 api.add_router("/builds", build_routes.router)
 api.add_router("/images", image_routes.router)
 api.add_router("/tenants", tenant_routes.router)

@@ -8,9 +8,12 @@ import uuid
 from typing import Final
 
 from django.contrib.auth import logout
+from django.core.cache import cache
 from django.http import HttpRequest
 
 from imagefactory.domain.identity import selectors
+from imagefactory.domain.identity.services import note_activity
+from imagefactory.domain.identity.services.members import ACTIVE_EVERY
 from imagefactory.kernel import scope
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.devices import MAX_USER_AGENT
@@ -110,7 +113,15 @@ def actor_of(request: HttpRequest, tenant: str | None = None, *, unfinished: boo
         actor = dataclasses.replace(actor, session_id=browser_session(request))
     else:
         raise Unauthorized("Sign in first, or send an API key as a bearer token.")
+    if actor.tenant_id is not None and actor.key_id is None and not request.path.startswith("/internal/"):
+        _note_activity(actor)
     scope.enter(actor.tenant)
     actor = dataclasses.replace(actor, user_agent=user_agent(request))
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     return actor
+
+
+def _note_activity(actor: Actor) -> None:
+    """Note that the person is at work; this process remembers for five minutes that it did, so that few requests write."""
+    if cache.add(f"active:{actor.tenant_id}:{actor.user_id}", True, ACTIVE_EVERY.total_seconds()):
+        note_activity(actor)

@@ -11,6 +11,7 @@ from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
+from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import Person, administrators, owners_of
 from imagefactory.domain.identity.states import TenantState
 from imagefactory.entry.http.actors import actor_of
@@ -46,6 +47,8 @@ STATUS: dict[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "invalid_transition": 409,
+    "last_owner": 409,
+    "already_decided": 409,
     "build_not_cancellable": 409,
     "last_administrator": 409,
     "precondition_failed": 412,
@@ -86,6 +89,16 @@ def _whom_to_ask(request: HttpRequest, error: FactoryError) -> list[Person]:
         support = env.get().support_address
         return [Person(NOBODY, support, support)] if support else administrators()
     return owners_of(actor.tenant_id)
+
+
+def _may_ask(request: HttpRequest, error: FactoryError) -> dict[str, str]:
+    """Return in which project a refused member can ask for the permission, empty for the team; nothing where they cannot."""
+    actor = getattr(request, "_actor", None)
+    member = isinstance(actor, Actor) and actor.tenant_id is not None and actor.key_id is None
+    if not member or error.code != "permission_denied" or error.details.get("permission") not in set(Permission):
+        return {}
+    match = request.resolver_match
+    return {"project": str(match.kwargs.get("project", "")) if match else ""}
 
 
 def database_away(error: OperationalError) -> Unavailable:
@@ -151,6 +164,7 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
             "message": error.message,
             "permission": error.details.get("permission", ""),
             "ask": _whom_to_ask(request, error),
+            "may_ask": _may_ask(request, error),
             "capability": error.details.get("capability", ""),
             "request_id": getattr(request, "request_id", ""),
         },
@@ -182,7 +196,9 @@ class FailureMiddleware:
             )
         if isinstance(error, OperationalError):
             return answer(request, database_away(error))
-        log.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
+        # What stands behind /invite/ lets its holder in.
+        shown = "/invite/…" if request.path.startswith("/invite/") else request.path
+        log.error("unexpected error at %s %s", request.method, shown, exc_info=error)
         return answer(
             request,
             FactoryError(

@@ -239,8 +239,13 @@ class StreamApp:
                 position = hub.last
             elif position == hub.last:
                 await connection.write(sse.event("hello", {}, hub.mark()))
+            held = lease.grant.topics
             while True:
                 await lease.keep()
+                if held - lease.grant.topics:
+                    # Some of what the page shows may not be seen any more: it reads itself again, and finds out.
+                    await connection.write(sse.event("reset", {"reason": "rights"}, hub.mark()))
+                held = lease.grant.topics
                 position, epoch = await live.follow(hub, connection, position, lease.grant.topics, epoch)
                 if position == hub.last and epoch == hub.epoch:
                     await connection.wait(min(self._limits.heartbeat, lease.left))

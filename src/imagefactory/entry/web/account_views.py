@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.entry.http.actors import actor_of, anonymous
+from imagefactory.entry.web import invited
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.redirects import own_address
 from imagefactory.entry.web.signin import door, providers, webauthn
@@ -78,6 +79,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """Go to the tenant of last time, or show those there are."""
     if not request.user.is_authenticated:
         return redirect("/login")
+    if back := invited.remembered(request):  # they came by an invitation and signed in first
+        return invited.forget(redirect(back))
     user_id = uuid.UUID(str(request.user.pk))
     tenants = selectors.tenants_of(user_id)
     slug = selectors.last_tenant_slug(user_id) or (tenants[0].slug if len(tenants) == 1 else "")

@@ -35,6 +35,7 @@ _ENTRIES: Final = (
     Entry("Builds", "builds", Permission.BUILD_VIEW, "builds", "b", "runs jobs queue"),
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
+    Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
     Entry(
         "Settings", "settings/general", Permission.PROJECT_VIEW, "gear", "s", "team profile capabilities delete export"
     ),
@@ -42,16 +43,29 @@ _ENTRIES: Final = (
     Entry("Activity", "activity", Permission.AUDIT_VIEW, "activity", "a", "audit trail log history who"),
     Entry("Service accounts", "settings/service-accounts", Permission.TEAM_MANAGE, "", "", "robots machines ci keys"),
     Entry("Keys of the team", "settings/keys", Permission.TEAM_MANAGE, "", "", "api tokens", tenant_wide=True),
+    Entry(
+        "Sign-in of the team",
+        "settings/sign-in",
+        Permission.TEAM_MANAGE,
+        "",
+        "",
+        "sso oidc saml ldap directory provider",
+        tenant_wide=True,
+    ),
+    Entry("CI jobs", "settings/ci", Permission.TEAM_MANAGE, "", "", "github gitlab token trust", tenant_wide=True),
     Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
+    Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
+    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
 )
 
 
 def entries(actor: Actor) -> list[Entry]:
     """Return the pages that the actor may open, in the order of the sidebar.
 
-    Overview, Projects and Settings are open to every member: they say whom to ask when there is no project yet.
+    Overview, Projects, People, Roles and Settings are open to every member: they say whom to ask when there is no project
+    yet.
     """
     return [
         e
@@ -78,6 +92,7 @@ _ADMINISTRATION: Final = (
     AdminEntry("System", "/admin/", "home", "administration overview attention"),
     AdminEntry("All teams", "/admin/tenants", "project", "tenants capabilities suspend approve"),
     AdminEntry("All people", "/admin/people", "user", "accounts users suspend"),
+    AdminEntry("Sign-in", "/admin/sign-in", "lock", "sso oidc saml ldap directory providers domains"),
     AdminEntry("Audit trail", "/admin/audit", "activity", "log history who"),
     AdminEntry("System roles", "/admin/roles", "lock", "permissions matrix administrators reviewers"),
 )

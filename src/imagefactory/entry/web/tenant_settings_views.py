@@ -42,6 +42,8 @@ class Section:
 SECTIONS: Final = (
     Section("general", "General"),
     Section("capabilities", "Capabilities"),
+    Section("sign-in", "Sign-in", Permission.TEAM_MANAGE),
+    Section("ci", "CI jobs", Permission.TEAM_MANAGE),
     Section("danger", "Export and delete"),
 )
 _PROFILE = ("name", "time_zone", "language", "contact_email", "support_email")

@@ -23,6 +23,7 @@ from imagefactory.entry.web import (
     notification_views,
     overview_views,
     palette_views,
+    people_urls,
     project_views,
     settings_views,
     tenant_pages,
@@ -139,6 +140,7 @@ PAGES: Final = (
     Page(f"{_B}/rerun", build_views.rerun, "build-rerun", START),
     *tenant_pages.PAGES,
     *admin_pages.PAGES,
+    *people_urls.PAGES,
 )
 
 urlpatterns = [page.pattern() for page in PAGES]

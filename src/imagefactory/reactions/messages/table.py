@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages import builds, keys, sign_in, tenants
+from imagefactory.reactions.messages import builds, keys, sign_in, team, tenants
 from imagefactory.reactions.messages.notice import Notice
 
 Composer = Callable[[Envelope], Iterable[Notice]]
 
 COMPOSERS: Final[dict[str, Composer]] = {
+    "access.decided": team.access_decided,
+    "access.requested": team.access_requested,
     "build.failed": builds.failed,
     "capability.changed": tenants.capability_changed,
     "capability.requested": tenants.capability_requested,
@@ -25,6 +27,12 @@ COMPOSERS: Final[dict[str, Composer]] = {
     "tenant.refused": tenants.state_changed,
     "tenant.suspended": tenants.state_changed,
     "tenant.suspension_lifted": tenants.state_changed,
+    "invitation.accepted": team.invitation_accepted,
+    "invitation.asked_again": team.invitation_asked_again,
+    "invitation.created": team.invitation,
+    "invitation.resent": team.invitation,
+    "member.removed": team.member_removed,
+    "member.role_set": team.role_set,
     "member.email_change_asked": sign_in.email_change_asked,
     "member.email_changed": sign_in.email_changed,
     "member.email_confirmation_asked": sign_in.confirmation_asked,

@@ -1,11 +1,9 @@
-"""Tables of tenants, memberships and role bindings."""
+"""The table of tenants."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from imagefactory.domain.identity.models.people import User
-from imagefactory.domain.identity.permissions import Role
 from imagefactory.domain.identity.states import ExportStatus, TenantState
 from imagefactory.kernel.models import Entity
 
@@ -97,37 +95,3 @@ class RetiredSlug(models.Model):
     slug = models.CharField(max_length=40, primary_key=True)
     tenant_id = models.UUIDField()
     retired_at = models.DateTimeField()
-
-
-class Membership(Entity):
-    """That a person belongs to a tenant; what they may do there is said by role bindings."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    last_active_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="identity_membership_once")]
-
-
-class RoleBinding(Entity):
-    """A role of a person: owner in the whole tenant, any other role in one project."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    # Not a foreign key: projects are made above identity, and remove their bindings themselves when deleted.
-    project_id = models.UUIDField(null=True)
-    role = models.CharField(max_length=20, choices=[(r.value, r.value) for r in Role])
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "project_id"], name="identity_binding_once", nulls_distinct=False
-            ),
-            models.CheckConstraint(
-                condition=models.Q(role=Role.OWNER, project_id__isnull=True)
-                | (~models.Q(role=Role.OWNER) & models.Q(project_id__isnull=False)),
-                name="identity_owner_is_tenant_wide",
-            ),
-        ]
-        indexes = [models.Index(fields=["user", "tenant"], name="identity_binding_user")]

@@ -64,6 +64,7 @@ from imagefactory.domain.identity.selectors.providers import waiting_domains as 
 from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
 from imagefactory.domain.identity.selectors.second_factors import has_second_factor as has_second_factor
 from imagefactory.domain.identity.selectors.second_factors import is_fresh as is_fresh
+from imagefactory.domain.identity.selectors.second_factors import requires_second_factor as requires_second_factor
 from imagefactory.domain.identity.selectors.second_factors import second_factors as second_factors
 from imagefactory.domain.identity.selectors.second_factors import (
     tenants_that_want_a_factor as tenants_that_want_a_factor,

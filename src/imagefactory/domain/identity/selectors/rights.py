@@ -8,8 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from imagefactory.domain.identity.models import RoleBinding, Tenant, User
-from imagefactory.domain.identity.permissions import READ_ONLY, ROLE_PERMISSIONS, Capability, Role, SystemRole
-from imagefactory.domain.identity.states import TenantState
+from imagefactory.domain.identity.permissions import (
+    READ_ONLY,
+    ROLE_PERMISSIONS,
+    TENANT_ONLY,
+    Capability,
+    Permission,
+    Role,
+    SystemRole,
+)
+from imagefactory.domain.identity.states import RoleScope, TenantState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +42,8 @@ class Rights:
 
 
 def highest(roles: set[str]) -> str:
-    return next((str(r) for r in Role if r in roles), "")
+    """Return the name that stands for all of these roles: the highest built-in one, else a custom one."""
+    return next((str(r) for r in Role if r in roles), min(roles, default=""))
 
 
 CAPABILITY_FIELDS: Final[dict[Capability, str]] = {
@@ -58,15 +67,27 @@ def system_roles_of(user: User) -> frozenset[str]:
     return frozenset(str(r) for r, field in SYSTEM_ROLE_FIELDS.items() if getattr(user, field))
 
 
+def _held(role: str, scope: str | None, permissions: object, project_id: uuid.UUID | None) -> frozenset[str]:
+    """Return what one binding grants. A custom role is read as what it may be at most, whatever its row says."""
+    if role:
+        return frozenset(str(p) for p in ROLE_PERMISSIONS[Role(role)])
+    if (scope == RoleScope.TENANT) is not (project_id is None) or not isinstance(permissions, list):
+        return frozenset()
+    known = frozenset(str(p) for p in Permission) - (frozenset() if project_id is None else TENANT_ONLY)
+    return known & frozenset(str(p) for p in permissions)
+
+
 def rights_of(user_id: uuid.UUID, tenant: Tenant) -> Rights:
-    """Return what a person may do in a tenant; only reading, when the tenant is not active."""
+    """Return what a person may do in a tenant; only reading, when the tenant is not active. One query, nothing kept."""
     everywhere: frozenset[str] = frozenset()
     by_project: dict[uuid.UUID, frozenset[str]] = {}
     roles: set[str] = set()
-    bindings = RoleBinding.objects.filter(user_id=user_id, tenant_id=tenant.id)
-    for role, project_id in bindings.values_list("role", "project_id"):
-        roles.add(role)
-        held: frozenset[str] = frozenset(str(p) for p in ROLE_PERMISSIONS[Role(role)])
+    bindings = RoleBinding.objects.filter(user_id=user_id, tenant_id=tenant.id).values_list(
+        "role", "project_id", "custom_role__name", "custom_role__scope", "custom_role__permissions"
+    )
+    for role, project_id, name, scope, permissions in bindings:
+        roles.add(role or name)
+        held = _held(role, scope, permissions, project_id)
         if project_id is None:
             everywhere |= held
         else:

@@ -34,8 +34,9 @@ class TenantView:
 def tenants_of(user_id: uuid.UUID) -> list[TenantView]:
     """Return the tenants that a person belongs to, by name, with their highest role in each."""
     bindings: dict[uuid.UUID, set[str]] = {}
-    for tenant_id, role in RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role"):
-        bindings.setdefault(tenant_id, set()).add(role)
+    held = RoleBinding.objects.filter(user_id=user_id).values_list("tenant_id", "role", "custom_role__name")
+    for tenant_id, role, custom in held:
+        bindings.setdefault(tenant_id, set()).add(role or custom)
     logo = Subquery(TenantLogo.objects.filter(tenant_id=OuterRef("id")).values("digest"))
     tenants = (
         Tenant.objects.filter(id__in=Membership.objects.filter(user_id=user_id).values("tenant_id"))

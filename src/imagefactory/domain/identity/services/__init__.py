@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from imagefactory.domain.identity.services.accepting import Joined as Joined
+from imagefactory.domain.identity.services.accepting import accept_invitation as accept_invitation
+from imagefactory.domain.identity.services.accepting import accept_with_new_account as accept_with_new_account
+from imagefactory.domain.identity.services.accepting import ask_again as ask_again
+from imagefactory.domain.identity.services.access_requests import decline_access as decline_access
+from imagefactory.domain.identity.services.access_requests import grant_access as grant_access
+from imagefactory.domain.identity.services.access_requests import request_access as request_access
 from imagefactory.domain.identity.services.account import as_person as as_person
 from imagefactory.domain.identity.services.account import change_password as change_password
 from imagefactory.domain.identity.services.account import prove_again as prove_again
@@ -48,6 +55,11 @@ from imagefactory.domain.identity.services.exports import fail_export as fail_ex
 from imagefactory.domain.identity.services.exports import finish_export as finish_export
 from imagefactory.domain.identity.services.exports import open_export as open_export
 from imagefactory.domain.identity.services.exports import request_export as request_export
+from imagefactory.domain.identity.services.invitations import Sent as Sent
+from imagefactory.domain.identity.services.invitations import cancel_invitation as cancel_invitation
+from imagefactory.domain.identity.services.invitations import invite as invite
+from imagefactory.domain.identity.services.invitations import link_of as link_of
+from imagefactory.domain.identity.services.invitations import resend_invitation as resend_invitation
 from imagefactory.domain.identity.services.ip_lists import clear_ip_list as clear_ip_list
 from imagefactory.domain.identity.services.ip_lists import note_of as note_of
 from imagefactory.domain.identity.services.ip_lists import parse_lines as parse_lines
@@ -60,7 +72,11 @@ from imagefactory.domain.identity.services.keys import revoke_api_key as revoke_
 from imagefactory.domain.identity.services.keys import rotate_key as rotate_key
 from imagefactory.domain.identity.services.keys import set_key_policy as set_key_policy
 from imagefactory.domain.identity.services.members import drop_project_roles as drop_project_roles
+from imagefactory.domain.identity.services.members import leave_team as leave_team
+from imagefactory.domain.identity.services.members import note_activity as note_activity
+from imagefactory.domain.identity.services.members import remove_member as remove_member
 from imagefactory.domain.identity.services.members import set_project_role as set_project_role
+from imagefactory.domain.identity.services.members import set_roles as set_roles
 from imagefactory.domain.identity.services.provider_checks import Check as Check
 from imagefactory.domain.identity.services.provider_checks import check_provider as check_provider
 from imagefactory.domain.identity.services.providers import ProviderForm as ProviderForm
@@ -72,6 +88,9 @@ from imagefactory.domain.identity.services.providers import require_sso as requi
 from imagefactory.domain.identity.services.providers import sessions_ended as sessions_ended
 from imagefactory.domain.identity.services.providers import unlink as unlink
 from imagefactory.domain.identity.services.providers import update_provider as update_provider
+from imagefactory.domain.identity.services.roles import create_role as create_role
+from imagefactory.domain.identity.services.roles import delete_role as delete_role
+from imagefactory.domain.identity.services.roles import update_role as update_role
 from imagefactory.domain.identity.services.second_factors import AppSetup as AppSetup
 from imagefactory.domain.identity.services.second_factors import add_key as add_key
 from imagefactory.domain.identity.services.second_factors import begin_app as begin_app

@@ -20,7 +20,7 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.rights import LABELS
-from imagefactory.entry.web.sign_in_settings.views import SECTIONS
+from imagefactory.entry.web.sign_in_settings.views import sections_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import Conflict, ValidationFailed
@@ -30,10 +30,9 @@ _NAMES = ("name", "issuer", "audience", "claims", "minutes", "enabled")
 _USUAL = (Permission.BUILD_START, Permission.BUILD_VIEW, Permission.PROJECT_VIEW, Permission.ARTIFACT_DOWNLOAD)
 
 
-def _page(tenant: str, **more: Any) -> dict[str, Any]:
-    base = f"/t/{tenant}/settings/"
-    sections = [(f"{base}{key}", key, label) for key, label in SECTIONS]
-    return {"base": f"{base}ci", "section": "ci", "sections": sections, **more}
+def _page(actor: Actor, **more: Any) -> dict[str, Any]:
+    tenant = actor.tenant_slug
+    return {"base": f"/t/{tenant}/settings/ci", "section": "ci", "sections": sections_of(tenant, actor), **more}
 
 
 @require_GET
@@ -41,7 +40,7 @@ def rules(request: HttpRequest, tenant: str) -> HttpResponse:
     """List the rules."""
     actor = actor_of(request, tenant)
     rows = [(r, ", ".join(f"{k} = {v}" for k, v in r.claims.items())) for r in selectors.list_ci_trust(actor)]
-    return show.page(request, "ci_rules.html", _page(tenant, rows=rows, form=Form()))
+    return show.page(request, "ci_rules.html", _page(actor, rows=rows, form=Form()))
 
 
 @require_http_methods(["GET", "POST"])
@@ -91,7 +90,7 @@ def delete(request: HttpRequest, tenant: str, trust_id: uuid.UUID) -> HttpRespon
     actor = actor_of(request, tenant)
     found = selectors.get_ci_trust(actor, trust_id)
     if request.method == "GET":
-        return show.page(request, "ci_rule_delete.html", _page(tenant, rule=found, form=Form()))
+        return show.page(request, "ci_rule_delete.html", _page(actor, rule=found, form=Form()))
     services.delete_ci_trust(actor, found.id)
     messages.success(request, f"{found.name} is deleted: its jobs get no more keys.")
     return redirect(f"/t/{tenant}/settings/ci")
@@ -123,7 +122,7 @@ def _form_page(
 ) -> HttpResponse:
     known, _ = list_projects(actor, limit=200)
     page = _page(
-        actor.tenant_slug, form=form, rule=rule, enabled=bool(form.value("enabled")),
+        actor, form=form, rule=rule, enabled=bool(form.value("enabled")),
         projects=[(str(p.id), p.name, str(p.id) in projects) for p in known],
         permissions=[(str(p), label, str(p) in permissions) for p, label in LABELS.items()],
         address=f"{env.get().public_url}/api/v1/auth/ci-token",

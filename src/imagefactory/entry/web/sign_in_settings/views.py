@@ -6,12 +6,13 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from imagefactory.domain.identity import policies, selectors, services
-from imagefactory.domain.identity.errors import ProviderNotFound
+from imagefactory.domain.identity.errors import ProviderNotFound, SecondFactorRequired
 from imagefactory.domain.identity.selectors import ProviderView
 from imagefactory.domain.identity.services import ProviderForm
 from imagefactory.domain.identity.services.directory import NOT_INSTALLED, installed
@@ -22,12 +23,12 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
+from imagefactory.entry.web.tenant_settings_views import page_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, ValidationFailed
 
-SECTIONS = (("sign-in", "Sign-in"), ("ci", "CI jobs"))
 _OWN = ("name", "domains", "roles", "version")
 
 
@@ -41,11 +42,16 @@ def _place(request: HttpRequest, tenant: str | None) -> tuple[Actor, uuid.UUID |
     return actor, actor.tenant, f"/t/{tenant}/settings/sign-in"
 
 
-def _page(base: str, **more: Any) -> dict[str, Any]:
-    sections = (
-        [] if base.startswith("/admin") else [(f"{base.removesuffix('sign-in')}{k}", k, label) for k, label in SECTIONS]
-    )
-    return {"base": base, "section": "sign-in", "sections": sections, "of_installation": not sections, **more}
+def sections_of(tenant: str, actor: Actor) -> list[tuple[str, str, str]]:
+    """Return the sections of the team's settings: address, key, label."""
+    shown = page_of(actor, "sign-in")["sections"]
+    return [(f"/t/{tenant}/settings/{s.key}", s.key, s.label) for s in shown]
+
+
+def _page(actor: Actor, base: str, **more: Any) -> dict[str, Any]:
+    shared = base.startswith("/admin")
+    sections = [] if shared else sections_of(actor.tenant_slug, actor)
+    return {"base": base, "section": "sign-in", "sections": sections, "of_installation": shared, **more}
 
 
 @require_http_methods(["GET", "POST"])
@@ -57,16 +63,21 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
         if tenant_id is None:
             return HttpResponseNotAllowed(["GET"])  # the rule is a team's
         try:
-            services.require_sso(actor, required=request.POST.get("required") == "1")
+            with transaction.atomic():  # both rules or neither
+                services.require_sso(actor, required=request.POST.get("required") == "1")
+                services.require_second_factor(actor, required=request.POST.get("second_factor") == "1")
             messages.success(request, "The rule for members is saved.")
             return redirect(base)
         except Conflict as error:
             form = Form({}, {"required": [error.message]})
+        except SecondFactorRequired:
+            form = Form({}, {"second_factor": ["You have no second factor yet. Set one up in your account first."]})
     rows = selectors.list_providers(actor, tenant_id)
     page = _page(
-        base, form=form, rows=[(r, KINDS[r.kind]) for r in rows], kinds=list(KINDS.items()),
+        actor, base, form=form, rows=[(r, KINDS[r.kind]) for r in rows], kinds=list(KINDS.items()),
         may_edit=policies.may_manage_providers(actor, tenant_id) is True,
         required=tenant_id is not None and selectors.requires_sso(actor),
+        second_factor=tenant_id is not None and selectors.requires_second_factor(actor),
         waiting=selectors.waiting_domains(actor) if tenant_id is None else [],
     )  # fmt: skip
     return show.page(request, "sign_in_providers.html", page, status=form.status)
@@ -89,7 +100,7 @@ def new(request: HttpRequest, kind: str, tenant: str | None = None) -> HttpRespo
                 return redirect(f"{base}/{made}")
             except (ValidationFailed, Conflict) as error:
                 form = _refused(form, error)
-    return _form_page(request, base, kind, form, None)
+    return _form_page(request, actor, base, kind, form, None)
 
 
 @require_http_methods(["GET", "POST"])
@@ -115,7 +126,7 @@ def provider(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = 
             except (ValidationFailed, Conflict) as error:
                 form = _refused(form, error)
     may_edit = policies.may_manage_providers(actor, tenant_id) is True
-    return _form_page(request, base, found.kind, form, found, may_edit=may_edit)
+    return _form_page(request, actor, base, found.kind, form, found, may_edit=may_edit)
 
 
 def _found(actor: Actor, tenant_id: uuid.UUID | None, provider_id: uuid.UUID) -> ProviderView:
@@ -148,11 +159,18 @@ def _read(
 
 
 def _form_page(
-    request: HttpRequest, base: str, kind: str, form: Form, found: ProviderView | None, *, may_edit: bool = True
+    request: HttpRequest,
+    actor: Actor,
+    base: str,
+    kind: str,
+    form: Form,
+    found: ProviderView | None,
+    *,
+    may_edit: bool = True,
 ) -> HttpResponse:
     fields = [(f, bool(form.value(f.name))) for f in FIELDS[kind]]
     page = _page(
-        base, form=form, kind=kind, kind_name=KINDS[kind], fields=fields, provider=found, may_edit=may_edit,
+        actor, base, form=form, kind=kind, kind_name=KINDS[kind], fields=fields, provider=found, may_edit=may_edit,
         group_choices=GROUP_CHOICES, secret_name=SECRETS.get(kind, ""), enabled=bool(form.value("enabled")),
         creates_people=bool(form.value("creates_people")), addresses=_addresses(kind, found),
         missing=NOT_INSTALLED if kind == ProviderKind.LDAP and not installed() else "",
@@ -175,7 +193,7 @@ def try_out(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = N
     """Try a provider and show each step with its result."""
     actor, tenant_id, base = _place(request, tenant)
     found = _found(actor, tenant_id, provider_id)
-    page = _page(base, provider=found, checks=services.check_provider(actor, found.id), form=Form())
+    page = _page(actor, base, provider=found, checks=services.check_provider(actor, found.id), form=Form())
     return show.page(request, "sign_in_test.html", page)
 
 
@@ -186,7 +204,7 @@ def delete(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = No
     found = _found(actor, tenant_id, provider_id)
     authorize(policies.may_manage_providers(actor, tenant_id))
     if request.method == "GET":
-        return show.page(request, "sign_in_delete.html", _page(base, provider=found, form=Form()))
+        return show.page(request, "sign_in_delete.html", _page(actor, base, provider=found, form=Form()))
     services.delete_provider(actor, found.id)
     messages.success(request, f"{found.name} is deleted. Whoever came through it is signed out.")
     return redirect(base)
@@ -201,7 +219,7 @@ def confirm(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
         if row is None:
             raise ProviderNotFound
-        page = _page("/admin/sign-in", provider=row[0], team=row[1], form=Form())
+        page = _page(actor, "/admin/sign-in", provider=row[0], team=row[1], form=Form())
         return show.page(request, "sign_in_confirm.html", page)
     services.confirm_domains(actor, provider_id)
     messages.success(request, "The domains are confirmed: addresses in them lead to the team's sign-in.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 import uuid
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.mfa.webauthn.internal import auth
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -20,6 +22,11 @@ from imagefactory.domain.identity.errors import WrongSecurityKey
 from imagefactory.entry.http.actors import anonymous
 from imagefactory.kernel import env
 
+# What parsers of JSON, CBOR and keys raise about bytes that someone made up.
+_UNREADABLE = (
+    ValidationError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error,
+    InvalidSignature, UnsupportedAlgorithm,
+)  # fmt: skip
 MAX_ANSWER = 40_000  # characters of JSON; attestations are a few thousand
 
 
@@ -55,7 +62,7 @@ def _strict() -> Iterator[None]:
     """Turn what the libraries raise about an answer from outside into the one refusal."""
     try:
         yield
-    except (ValidationError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except _UNREADABLE as error:
         raise WrongSecurityKey from error
 
 
