@@ -13,7 +13,7 @@ from imagefactory.entry.api.site import api
 from imagefactory.entry.web.addresses import (
     MEMBER,
     OPEN,
-    OWNER,
+    OWNER_ALWAYS,
     SIGNED_IN,
     Need,
     Page,
@@ -84,7 +84,7 @@ WORDS = {
     "none": OPEN,
     "signed in": SIGNED_IN,
     "member": MEMBER,
-    "owner": OWNER,
+    "owner": OWNER_ALWAYS,
     "administrator": of_installation(SystemRole.ADMINISTRATOR),
     "administrator, reading": of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR),
 }

@@ -35,12 +35,14 @@ class Need:
     permission: Permission | None = None
     system_roles: frozenset[SystemRole] = frozenset()
     owner: bool = False  # in the tenant of the address, signed in as a person
+    stopped: bool = False  # in a tenant that is not active, too
 
 
 OPEN: Final = Need(Place.NOWHERE)
 SIGNED_IN: Final = Need(Place.PERSON)
 MEMBER: Final = Need(Place.TENANT)
 OWNER: Final = Need(Place.TENANT, owner=True)
+OWNER_ALWAYS: Final = Need(Place.TENANT, owner=True, stopped=True)
 
 
 def in_tenant(permission: Permission) -> Need:
