@@ -13,6 +13,7 @@ from imagefactory.entry.api.site import api
 from imagefactory.entry.web.addresses import (
     MEMBER,
     OPEN,
+    OWNER,
     OWNER_ALWAYS,
     SIGNED_IN,
     Need,
@@ -84,7 +85,8 @@ WORDS = {
     "none": OPEN,
     "signed in": SIGNED_IN,
     "member": MEMBER,
-    "owner": OWNER_ALWAYS,
+    "owner": OWNER,
+    "owner, always": OWNER_ALWAYS,
     "administrator": of_installation(SystemRole.ADMINISTRATOR),
     "administrator, reading": of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR),
 }
