@@ -169,7 +169,7 @@ def permissions() -> str:
         _table(
             ("needs", "routes"),
             [(f"`{p}`" if p in set(Permission) else p, ", ".join(routes.get(p, [])))
-             for p in ["none", "signed in", "member", "owner", "administrator, reading", "administrator", *Permission]],
+             for p in ["none", "signed in", "member", "owner", "owner, always", "administrator, reading", "administrator", *Permission]],
         ),
     )  # fmt: skip
 

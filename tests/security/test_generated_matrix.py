@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
+from imagefactory.domain.identity.permissions import READ_ONLY, ROLE_PERMISSIONS, Permission, Role
 from imagefactory.entry.web.addresses import Need, Page, Place
 from tests.security.callers import CALLERS, Asker, Caller, leave_other_tenants
 from tests.security.declared import BY_HAND, NOT_FOR_KEYS, Route, page_sees, pages, routes
@@ -46,7 +46,9 @@ def expected(caller: Caller, need: Need, sees: set[Permission], *, hides: bool =
     if not caller.inside or not all(caller.holds(p) for p in sees):
         return HIDDEN
     if need.owner:
-        return OK if caller.everywhere == ROLE_PERMISSIONS[Role.OWNER] and not caller.by_key else FORBIDDEN
+        full = ROLE_PERMISSIONS[Role.OWNER]
+        owns = caller.everywhere == full or (need.stopped and caller.everywhere == full & READ_ONLY)
+        return OK if owns and not caller.by_key else FORBIDDEN
     if need.permission is None:
         return OK
     if need.place is Place.TENANT:

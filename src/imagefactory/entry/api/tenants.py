@@ -80,7 +80,7 @@ def change_tenant(request: HttpRequest, response: HttpResponse, tenant: str, bod
     return _tagged(response, a.tenant)
 
 
-@router.delete("/{tenant}", response={204: None}, openapi_extra=needs("owner"))
+@router.delete("/{tenant}", response={204: None}, openapi_extra=needs("owner, always"))
 def delete_tenant(request: HttpRequest, tenant: str, body: s.TenantDeleteIn) -> Status[None]:
     """Begin the deletion: an export is made, and everything is removed after the grace period."""
     a = _inside(request, tenant)
@@ -88,7 +88,7 @@ def delete_tenant(request: HttpRequest, tenant: str, body: s.TenantDeleteIn) -> 
     return Status(204, None)
 
 
-@router.post("/{tenant}/keep", response={204: None}, openapi_extra=needs("owner"))
+@router.post("/{tenant}/keep", response={204: None}, openapi_extra=needs("owner, always"))
 def keep_tenant(request: HttpRequest, tenant: str, body: s.ReasonIn) -> Status[None]:
     """Stop the deletion; the tenant is as it was before."""
     a = _inside(request, tenant)
@@ -122,14 +122,14 @@ def request_capability(request: HttpRequest, tenant: str, capability: str, body:
     return Status(204, None)
 
 
-@router.get("/{tenant}/exports", response=s.ExportsOut, openapi_extra=needs("owner"))
+@router.get("/{tenant}/exports", response=s.ExportsOut, openapi_extra=needs("owner, always"))
 def list_exports(request: HttpRequest, tenant: str) -> Any:
     """Return the newest exports."""
     a = _inside(request, tenant)
     return {"items": services.exports_for_owner(a, a.tenant)}
 
 
-@router.post("/{tenant}/exports", response={202: s.TenantExportOut}, openapi_extra=needs("owner"))
+@router.post("/{tenant}/exports", response={202: s.TenantExportOut}, openapi_extra=needs("owner, always"))
 def request_export(request: HttpRequest, tenant: str) -> Status[Any]:
     """Have an export made; one that is being made is returned again."""
     a = _inside(request, tenant)
@@ -137,7 +137,7 @@ def request_export(request: HttpRequest, tenant: str) -> Status[Any]:
     return Status(202, next(e for e in selectors.exports_of(a.tenant) if e.id == made))
 
 
-@router.get("/{tenant}/exports/{uuid:export_id}/archive", openapi_extra=needs("owner"))
+@router.get("/{tenant}/exports/{uuid:export_id}/archive", openapi_extra=needs("owner, always"))
 def download_export(request: HttpRequest, tenant: str, export_id: uuid.UUID) -> Any:
     """Download a zip of JSON files."""
     a = _inside(request, tenant)

@@ -35,12 +35,14 @@ class Need:
     permission: Permission | None = None
     system_roles: frozenset[SystemRole] = frozenset()
     owner: bool = False  # in the tenant of the address, signed in as a person
+    stopped: bool = False  # in a tenant that is not active, too
 
 
 OPEN: Final = Need(Place.NOWHERE)
 SIGNED_IN: Final = Need(Place.PERSON)
 MEMBER: Final = Need(Place.TENANT)
 OWNER: Final = Need(Place.TENANT, owner=True)
+OWNER_ALWAYS: Final = Need(Place.TENANT, owner=True, stopped=True)
 
 
 def in_tenant(permission: Permission) -> Need:
@@ -84,6 +86,8 @@ def _hidden(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     @functools.wraps(view)
     def seen(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not actor_of(request).system_roles:
+            # The page about it is the one of an address that leads nowhere, which knows no team either.
+            del request._actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, set by `actor_of`
             raise NotFound("page")
         return view(request, *args, **kwargs)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.web import tenant_end_views, tenant_settings_views
-from imagefactory.entry.web.addresses import MEMBER, OWNER, Page, in_tenant
+from imagefactory.entry.web.addresses import MEMBER, OWNER_ALWAYS, Page, in_tenant
 
 _S = "t/<slug:tenant>/settings"
 
@@ -20,6 +20,6 @@ PAGES: Final = (
         "team-capability-ask",
         in_tenant(Permission.SETTINGS_EDIT),
     ),
-    Page(f"{_S}/danger", tenant_end_views.danger, "team-danger", MEMBER, OWNER),
-    Page(f"{_S}/exports/<uuid:export_id>", tenant_end_views.export, "team-export", OWNER),
+    Page(f"{_S}/danger", tenant_end_views.danger, "team-danger", MEMBER, OWNER_ALWAYS),
+    Page(f"{_S}/exports/<uuid:export_id>", tenant_end_views.export, "team-export", OWNER_ALWAYS),
 )
