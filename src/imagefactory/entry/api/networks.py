@@ -16,7 +16,7 @@ router = Router(tags=["tenants"])
 admin = Router(tags=["admin"])
 
 
-@router.get("", response=k.NetworksOut, openapi_extra=needs("settings:edit"))
+@router.get("", response=k.NetworksOut, openapi_extra=needs("member"))
 def get_networks(request: HttpRequest, response: HttpResponse) -> Any:
     """Return the list; an empty one takes requests from everywhere. Its ETag goes into If-Match of a change."""
     found = selectors.ip_list(actor(request))

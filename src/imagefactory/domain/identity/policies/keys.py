@@ -56,15 +56,10 @@ def may_rule_keys(actor: Actor) -> Verdict:
     return may_oversee_keys(actor) if refused is True else refused
 
 
-def may_see_networks(actor: Actor) -> Verdict:
-    """The list of networks is read by who may change it."""
-    return may(actor, Permission.SETTINGS_EDIT)
-
-
 def may_set_networks(actor: Actor) -> Verdict:
     """The list of networks holds for the whole tenant, and is changed from a sign-in."""
     refused = _as_person(actor, "settings:edit", "change the list of networks")
-    return may_see_networks(actor) if refused is True else refused
+    return may(actor, Permission.SETTINGS_EDIT) if refused is True else refused
 
 
 def may_clear_networks(actor: Actor) -> Verdict:
