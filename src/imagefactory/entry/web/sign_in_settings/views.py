@@ -21,9 +21,10 @@ from imagefactory.domain.identity.states import ProviderKind
 from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
+from imagefactory.entry.web.admin_views import administrator_of
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
-from imagefactory.entry.web.tenant_settings_views import page_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -35,23 +36,15 @@ _OWN = ("name", "domains", "roles", "version")
 def _place(request: HttpRequest, tenant: str | None) -> tuple[Actor, uuid.UUID | None, str]:
     """Return who asks, whose providers these are (None: the installation's), and the address of their list."""
     if tenant is None:
-        actor = actor_of(request)
-        authorize(policies.may_read_installation_providers(actor))
-        return actor, None, "/admin/sign-in"
+        return administrator_of(request), None, "/admin/sign-in"
     actor = actor_of(request, tenant)
     return actor, actor.tenant, f"/t/{tenant}/settings/sign-in"
 
 
-def sections_of(tenant: str, actor: Actor) -> list[tuple[str, str, str]]:
-    """Return the sections of the team's settings: address, key, label."""
-    shown = page_of(actor, "sign-in")["sections"]
-    return [(f"/t/{tenant}/settings/{s.key}", s.key, s.label) for s in shown]
-
-
 def _page(actor: Actor, base: str, **more: Any) -> dict[str, Any]:
     shared = base.startswith("/admin")
-    sections = [] if shared else sections_of(actor.tenant_slug, actor)
-    return {"base": base, "section": "sign-in", "sections": sections, "of_installation": shared, **more}
+    around = {} if shared else settings_page(actor, "sign-in")
+    return {**around, "base": base, "of_installation": shared, **more}
 
 
 @require_http_methods(["GET", "POST"])
@@ -213,7 +206,7 @@ def delete(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = No
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
     """Say what it means that a team owns its domains, and confirm it when that page is sent."""
-    actor = actor_of(request)
+    actor = administrator_of(request)
     authorize(policies.may_manage_providers(actor, None))
     row = next(((r, team) for r, team in selectors.waiting_domains(actor) if r.id == provider_id), None)
     if request.method == "GET":
