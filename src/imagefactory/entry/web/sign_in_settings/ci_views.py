@@ -19,8 +19,8 @@ from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.rights import LABELS
-from imagefactory.entry.web.sign_in_settings.views import sections_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import Conflict, ValidationFailed
@@ -31,8 +31,7 @@ _USUAL = (Permission.BUILD_START, Permission.BUILD_VIEW, Permission.PROJECT_VIEW
 
 
 def _page(actor: Actor, **more: Any) -> dict[str, Any]:
-    tenant = actor.tenant_slug
-    return {"base": f"/t/{tenant}/settings/ci", "section": "ci", "sections": sections_of(tenant, actor), **more}
+    return settings_page(actor, "ci", base=f"/t/{actor.tenant_slug}/settings/ci", **more)
 
 
 @require_GET
