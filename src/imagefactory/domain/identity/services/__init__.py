@@ -16,6 +16,7 @@ from imagefactory.domain.identity.services.account import remember_tenant as rem
 from imagefactory.domain.identity.services.account import update_profile as update_profile
 from imagefactory.domain.identity.services.administration import end_sessions as end_sessions
 from imagefactory.domain.identity.services.administration import force_new_password as force_new_password
+from imagefactory.domain.identity.services.administration import reset_second_factors as reset_second_factors
 from imagefactory.domain.identity.services.administration import restore_account as restore_account
 from imagefactory.domain.identity.services.administration import suspend_account as suspend_account
 from imagefactory.domain.identity.services.administration import unlock_account as unlock_account
