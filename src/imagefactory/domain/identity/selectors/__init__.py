@@ -49,7 +49,6 @@ from imagefactory.domain.identity.selectors.providers import ProviderConnection 
 from imagefactory.domain.identity.selectors.providers import ProviderView as ProviderView
 from imagefactory.domain.identity.selectors.providers import RoleRow as RoleRow
 from imagefactory.domain.identity.selectors.providers import buttons_for_address as buttons_for_address
-from imagefactory.domain.identity.selectors.providers import buttons_for_tenant as buttons_for_tenant
 from imagefactory.domain.identity.selectors.providers import connection as connection
 from imagefactory.domain.identity.selectors.providers import directories as directories
 from imagefactory.domain.identity.selectors.providers import get_provider as get_provider

@@ -169,14 +169,6 @@ def installation_buttons() -> list[ProviderButton]:
     return _buttons(Q(tenant=None))
 
 
-def buttons_for_tenant(tenant_id: uuid.UUID) -> list[ProviderButton]:
-    """Return the providers that open a tenant: its own first, then the installation's.
-
-    For pages whose reader already proved that they may know the tenant: an invitation's link, a member.
-    """
-    return [*_buttons(Q(tenant_id=tenant_id)), *installation_buttons()]
-
-
 def buttons_for_address(email: str, tenant: str = "") -> list[ProviderButton]:
     """Return the providers for a typed e-mail address, at the sign-in page of a tenant or at everyone's.
 

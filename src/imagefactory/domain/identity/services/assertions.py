@@ -14,6 +14,7 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import ProviderNotFound, ProviderRefused
 from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, SpentToken, User
 from imagefactory.domain.identity.selectors import user_with_email
+from imagefactory.domain.identity.selectors.invitations import same_address
 from imagefactory.domain.identity.services import provider_settings
 from imagefactory.domain.identity.services.provider_roles import apply_roles, join_tenant
 from imagefactory.kernel.actor import Actor, ActorKind
@@ -143,7 +144,7 @@ def _believed_address(provider: IdentityProvider, said: Assertion) -> str:
 
 
 def _made(actor: Actor, provider: IdentityProvider, said: Assertion, email: str, proven_address: str) -> User:
-    proven = bool(proven_address) and proven_address.lower() == email.lower()
+    proven = bool(proven_address) and same_address(proven_address, email)
     # An address in a domain that nobody confirmed could be anyone's: no account is made in their name.
     if not proven and not (provider.creates_people and provider.domains_confirmed):
         _refuse("unknown")
