@@ -164,7 +164,7 @@ def list_identity_providers(request: HttpRequest, installation: bool = False) ->
     tenant_id = _scope(who, of_installation=installation)
     return {
         "items": selectors.list_providers(who, tenant_id),
-        "required": tenant_id is not None and selectors.requires_sso(who),
+        "required": tenant_id is not None and selectors.member_rules(who).sso,
     }
 
 

@@ -219,9 +219,18 @@ def linkable(actor: Actor) -> list[LinkChoice]:
     return [LinkChoice(r.id, r.name, r.tenant.name if r.tenant else "") for r in rows.order_by("name")[:MOST]]
 
 
-def requires_sso(actor: Actor) -> bool:
-    """Whether members of the actor's tenant must come through a provider."""
-    return Tenant.objects.filter(id=actor.tenant, requires_sso=True).exists()
+@dataclasses.dataclass(frozen=True)
+class MemberRules:
+    """How members of a tenant must sign in."""
+
+    sso: bool = False
+    second_factor: bool = False
+
+
+def member_rules(actor: Actor) -> MemberRules:
+    """Return how members of the actor's tenant must sign in."""
+    row = Tenant.objects.filter(id=actor.tenant).values_list("requires_sso", "second_factor_required").first()
+    return MemberRules(*row) if row else MemberRules()
 
 
 def people_known_to(provider_id: uuid.UUID, after: uuid.UUID | None, limit: int) -> list[tuple[uuid.UUID, str]]:

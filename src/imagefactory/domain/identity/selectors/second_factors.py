@@ -75,11 +75,6 @@ def tenants_that_want_a_factor(actor: Actor) -> list[str]:
     )
 
 
-def requires_second_factor(actor: Actor) -> bool:
-    """Whether the actor's tenant opens only to people with a second factor."""
-    return Tenant.objects.filter(id=actor.tenant, second_factor_required=True).exists()
-
-
 def is_fresh(actor: Actor) -> bool:
     """Whether this sign-in proved who it is within the last 15 minutes, so that it is not asked for the password again."""
     moment = now()

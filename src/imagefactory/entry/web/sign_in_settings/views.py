@@ -66,11 +66,11 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
         except SecondFactorRequired:
             form = Form({}, {"second_factor": ["You have no second factor yet. Set one up in your account first."]})
     rows = selectors.list_providers(actor, tenant_id)
+    rules = selectors.MemberRules() if tenant_id is None else selectors.member_rules(actor)
     page = _page(
         actor, base, form=form, rows=[(r, KINDS[r.kind]) for r in rows], kinds=list(KINDS.items()),
         may_edit=policies.may_manage_providers(actor, tenant_id) is True,
-        required=tenant_id is not None and selectors.requires_sso(actor),
-        second_factor=tenant_id is not None and selectors.requires_second_factor(actor),
+        required=rules.sso, second_factor=rules.second_factor,
         waiting=selectors.waiting_domains(actor) if tenant_id is None else [],
     )  # fmt: skip
     return show.page(request, "sign_in_providers.html", page, status=form.status)
