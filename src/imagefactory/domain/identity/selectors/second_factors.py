@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from allauth.mfa.models import Authenticator
 
@@ -43,6 +44,12 @@ class Factors:
 def has_second_factor(user_id: uuid.UUID) -> bool:
     """Whether a password alone is not enough for this account; recovery codes alone do not count."""
     return bool(Authenticator.objects.filter(user_id=user_id, type__in=KINDS).exists())
+
+
+def people_with_factor(user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of these people whose account a password alone does not open."""
+    rows = Authenticator.objects.filter(user_id__in=user_ids, type__in=KINDS)
+    return set(rows.values_list("user_id", flat=True))
 
 
 def _factor(row: Authenticator) -> Factor:
