@@ -26,7 +26,7 @@ from imagefactory.domain.identity.states import RoleScope
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import people_rows, show
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.forms import Form, typed, version_of
 from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel.actor import Actor
@@ -98,10 +98,9 @@ def role(request: HttpRequest, tenant: str, role_id: uuid.UUID) -> HttpResponse:
             diff = [[label for p, label in LABELS.items() if p in side] for side in (gained, lost)]
         else:
             try:
-                version = form.value("version")
                 services.update_role(
                     actor, role_id, name=form.value("name"), description=form.value("description"), permissions=chosen,
-                    if_version=int(version) if version.isdecimal() and len(version) < 9 else None,
+                    if_version=version_of(request.POST),
                 )  # fmt: skip
                 messages.success(request, f"The role {form.value('name')} is saved. It holds from the next request on.")
                 return redirect(f"/t/{tenant}/settings/roles")

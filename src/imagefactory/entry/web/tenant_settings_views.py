@@ -20,7 +20,7 @@ from imagefactory.domain.identity.permissions import (
 from imagefactory.domain.identity.states import TenantState
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.forms import Form, typed, version_of
 from imagefactory.entry.web.navigation import settings_page
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -55,11 +55,9 @@ def general(request: HttpRequest, tenant: str) -> HttpResponse:
 def _save(request: HttpRequest, actor: Actor) -> Form:
     """Save the profile and the logo together, or neither."""
     values = typed(request.POST, *_PROFILE)
-    text = request.POST.get("version", "")
-    version = int(text) if text.isdecimal() and len(text) < 9 else None
     try:
         with transaction.atomic():
-            services.update_tenant(actor, actor.tenant, if_version=version, **values)
+            services.update_tenant(actor, actor.tenant, if_version=version_of(request.POST), **values)
             if file := request.FILES.get("logo"):
                 services.set_logo(actor, actor.tenant, file.read(services.MAX_LOGO_BYTES + 1))
             elif "remove_logo" in request.POST:

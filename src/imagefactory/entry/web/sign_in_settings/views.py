@@ -22,7 +22,7 @@ from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.admin_views import administrator_of
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.forms import Form, typed, version_of
 from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
 from imagefactory.kernel import env
@@ -92,7 +92,7 @@ def new(request: HttpRequest, kind: str, tenant: str | None = None) -> HttpRespo
                 messages.success(request, f"{given.name} is set up. Test it before you tell anyone.")
                 return redirect(f"{base}/{made}")
             except (ValidationFailed, Conflict) as error:
-                form = _refused(form, error)
+                form = refused(form, error)
     return _form_page(request, actor, base, kind, form, None)
 
 
@@ -110,14 +110,12 @@ def provider(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = 
         authorize(policies.may_manage_providers(actor, tenant_id))
         form, given = _read(request, actor, tenant_id, found.kind)
         if given is not None:
-            version = request.POST.get("version", "")
             try:
-                if_version = int(version) if version.isdecimal() and len(version) < 9 else None
-                services.update_provider(actor, found.id, given, if_version=if_version)
+                services.update_provider(actor, found.id, given, if_version=version_of(request.POST))
                 messages.success(request, f"{given.name} is saved.")
                 return redirect(f"{base}/{found.id}")
             except (ValidationFailed, Conflict) as error:
-                form = _refused(form, error)
+                form = refused(form, error)
     may_edit = policies.may_manage_providers(actor, tenant_id) is True
     return _form_page(request, actor, base, found.kind, form, found, may_edit=may_edit)
 
@@ -129,7 +127,8 @@ def _found(actor: Actor, tenant_id: uuid.UUID | None, provider_id: uuid.UUID) ->
     return found
 
 
-def _refused(form: Form, error: ValidationFailed | Conflict) -> Form:
+def refused(form: Form, error: ValidationFailed | Conflict) -> Form:
+    """Return the form with what is wrong, as the page shows it again."""
     return Form(form.values, error.fields if isinstance(error, ValidationFailed) else {"name": [error.message]})
 
 
