@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +16,18 @@ from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.web.audit_words import sentence
 from imagefactory.kernel.actor import Actor
 
+_AN_ID = re.compile("[0-9a-f-]{36}")
 _NOUNS = {
     "tenant": "team",
     "api_key": "API key",
     "service_account": "service account",
     "identity_provider": "identity provider",
+    # What a refusal says that never came to an object: the names in the page's address.
+    "provider": "identity provider",
+    "account": "service account",
+    "user": "person",
+    "slug": "team",
+    "kind": "identity provider",
 }
 
 
@@ -94,14 +102,20 @@ def _url(e: EntryView, tenant: str, slugs: Mapping[uuid.UUID, str]) -> str:
 
 def _names(entries: Sequence[EntryView]) -> dict[str, str]:
     """Return the names of the people that entries are about and say no label of, by id."""
-    wanted = {e.object_id for e in entries if e.object_kind == "person" and e.object_id and not e.object_label}
-    return {str(k): name for k, name in names_of({uuid.UUID(i) for i in wanted}).items()}
+    wanted = {e.object_id for e in entries if e.object_kind in {"person", "user"} and not _label(e)}
+    return {str(k): name for k, name in names_of({uuid.UUID(i) for i in wanted if _AN_ID.fullmatch(i)}).items()}
+
+
+def _label(e: EntryView) -> str:
+    """Return the name of the object; an id is none, and stands among the facts."""
+    return "" if _AN_ID.fullmatch(e.object_label) else e.object_label
 
 
 def _row(e: EntryView, url: str, tenant: str, names: Mapping[str, str]) -> AuditRow:
     return AuditRow(
         e.event_id, e.occurred_at, e.actor_name, e.actor_email or ("" if e.actor_kind == "user" else e.actor_kind),
-        sentence(e.type, e.details, e.before, e.after), _NOUNS.get(e.object_kind, e.object_kind), e.object_label or names.get(e.object_id) or e.object_id[:8], url,
+        sentence(e.type, e.details, e.before, e.after), _NOUNS.get(e.object_kind, e.object_kind),
+        _label(e) or names.get(e.object_id, ""), url,
         e.result, e.address, tenant, _changes(e.before, e.after), _facts(e),
     )  # fmt: skip
 

@@ -137,7 +137,9 @@ def access_requested(e: Envelope) -> Iterator[Notice]:
     permission = str(e.payload["permission"])
     name, _ = _place(e, team)
     place = f" in {name}" if e.payload["project_id"] else ""
-    text = [f"{e.actor_name} asks to {_right(permission)}{place}. Grant or decline it on the page of the team's people."]
+    text = [
+        f"{e.actor_name} asks to {_right(permission)}{place}. Grant or decline it on the page of the team's people."
+    ]
     if message := e.payload.get("message"):
         text.append(f"They write: “{message}”")
     to = _to(who_can_grant(team.id, permission, _id(e.payload["project_id"])))
