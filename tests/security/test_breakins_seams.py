@@ -5,18 +5,16 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import WrongCredentials
-from imagefactory.domain.identity.models import CustomRole, ExternalIdentity, IdentityProvider, Membership, RoleBinding, User
+from imagefactory.domain.identity.models import CustomRole, IdentityProvider, Membership, RoleBinding, User
 from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.services.assertions import Assertion, accept_assertion, link_identity
 from imagefactory.domain.identity.services.service_accounts import AccountFields
-from imagefactory.domain.identity.services.team_lock import lock_for
 from imagefactory.domain.projects.services import create_project
 from imagefactory.kernel.actor import Actor, ActorKind, system
-from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import FactoryError, PermissionDenied
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import PASSWORD, World
@@ -27,26 +25,24 @@ STRANGER = Actor(ActorKind.USER, "someone", address="192.0.2.9")
 
 def _provider(world: World, *, of_installation: bool = False) -> IdentityProvider:
     return IdentityProvider.objects.create(
-        tenant_id=None if of_installation else world.tenant_id, kind="oidc", name=f"Login {world.tenant_slug}",
-        configuration={"issuer": "https://idp.example.com"}, domains=["example.com"], domains_confirmed=of_installation,
+        tenant_id=None if of_installation else world.tenant_id, kind="ldap", name=f"Login {world.tenant_slug}",
+        configuration={"url": "ldaps://127.0.0.1:9", "user_base": "dc=example"}, domains=["example.com"], domains_confirmed=of_installation,
         enabled=True,
     )  # fmt: skip
 
 
 def _through(world: World, role: str, *, linked_by_person: bool = False) -> Client:
     """Return a browser that the team's own provider signed in as this person."""
-    provider = IdentityProvider.objects.filter(tenant_id=world.tenant_id).first() or _provider(world)
-    link = ExternalIdentity.objects.create(
-        provider=provider, user_id=world.users[role], subject=role, confirmed_at=now() if linked_by_person else None
-    )
-    browser = Client(raise_request_exception=False)
-    browser.force_login(User.objects.get(id=world.users[role]))
-    session = browser.session
-    session["sso"] = {
-        "identity": str(link.id), "provider": str(provider.id), "opened": now().isoformat(),
-        "bound": "" if linked_by_person else world.tenant_slug,
-    }  # fmt: skip
-    session.save()
+    from imagefactory.entry.web.sso import views
+
+    provider, browser = _provider(world), Client(raise_request_exception=False)
+    said = Assertion(role, User.objects.get(id=world.users[role]).email, email_verified=True)
+    if linked_by_person:
+        link_identity(world.actor(role), provider.id, said)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "sign_in_to_directory", lambda *_: said)
+        answer = browser.post(f"/sso/{provider.id}/directory", {"username": role, "password": "theirs"})
+    assert answer["Location"] == f"/t/{world.tenant_slug}/"
     return browser
 
 
@@ -182,8 +178,8 @@ def test_an_account_made_in_someones_name_before_they_came_is_theirs_once_their_
     provider = _provider(world, of_installation=True)
     early = User.objects.create_user("late@example.com", PASSWORD, name="Late", email_confirmed=False)
     tokens = services.sign_in_to_api(STRANGER, email="late@example.com", password=PASSWORD)
-    said = services.assertions.Assertion("late", "late@example.com", email_verified=True)
-    accepted = services.assertions.accept_assertion(STRANGER, provider.id, said)
+    said = Assertion("late", "late@example.com", email_verified=True)
+    accepted = accept_assertion(STRANGER, provider.id, said)
     assert accepted.user_id == early.id
     assert User.objects.get(id=early.id).email_confirmed
     with pytest.raises(WrongCredentials):

@@ -116,7 +116,9 @@ def open_session(request: HttpRequest, user: Any) -> None:
     how = _how(get_authentication_records(request, user))
     services.close_browser_session(_asking(request))
     login(request, user, backend=BACKEND)
-    made = services.open_browser_session(anonymous(request), uuid.UUID(str(user.pk)), how=how)
+    # A team's provider says what its owners let it say: that is no proof for changes to what protects the account.
+    proven = not (request.session.get("sso") or {}).get("of_team")
+    made = services.open_browser_session(anonymous(request), uuid.UUID(str(user.pk)), how=how, proven=proven)
     clear_authentication_records(request)
     request.session[SIGN_IN] = str(made)
 
