@@ -15,7 +15,7 @@ from imagefactory.domain.identity.services.assertions import Assertion, accept_a
 from imagefactory.domain.identity.services.service_accounts import AccountFields
 from imagefactory.domain.projects.services import create_project
 from imagefactory.kernel.actor import Actor, ActorKind, system
-from imagefactory.kernel.errors import FactoryError, PermissionDenied
+from imagefactory.kernel.errors import FactoryError, PermissionDenied, ValidationFailed
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import PASSWORD, World
 from tests.security.test_totp import code
@@ -259,3 +259,32 @@ def test_who_reads_the_installation_and_owns_a_team_ends_and_changes_no_other(wo
     assert policies.may_end_tenant(reader, world.tenant_id) is not True
     assert policies.may_change_tenant(reader, world.tenant_id) is not True
     assert policies.may_end_tenant(reader, reader.tenant) is True
+
+
+# CI jobs -------------------------------------------------------------------------------------------------------------
+
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+@pytest.mark.parametrize(
+    ("claims", "fine"),
+    [
+        ({"ref": "refs/heads/main"}, False),
+        ({"repository": "*", "ref": "refs/heads/main"}, False),
+        ({"repository": "*/app"}, False),
+        ({"sub": "repo:*/app:ref:refs/heads/main"}, False),
+        ({"repository_owner": "tea*"}, False),
+        ({"repository": "team/app"}, True),
+        ({"repository": "team/*", "ref": "refs/heads/main"}, True),
+        ({"repository_owner": "team"}, True),
+        ({"sub": "repo:team/app:*"}, True),
+    ],
+)
+def test_a_rule_for_an_issuer_of_everyones_jobs_says_whose(world: World, claims: dict[str, str], fine: bool) -> None:
+    form = services.CiTrustForm("app", GITHUB, "factory", claims, [world.project.id], ["build:start"])
+    if fine:
+        services.create_ci_trust(world.actor("owner"), form)
+    else:
+        with pytest.raises(ValidationFailed) as refused:
+            services.create_ci_trust(world.actor("owner"), form)
+        assert list(refused.value.fields) == ["claims"]
