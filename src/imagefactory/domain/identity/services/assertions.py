@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import ProviderNotFound, ProviderRefused
-from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, SpentToken, User
+from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, SpentToken, Tenant, User
 from imagefactory.domain.identity.selectors import user_with_email
 from imagefactory.domain.identity.services import provider_settings
 from imagefactory.domain.identity.services.email_proofs import end_links_of
@@ -72,6 +72,8 @@ def accept_assertion(actor: Actor, provider_id: uuid.UUID, said: Assertion, *, p
             provider = IdentityProvider.objects.select_for_update().filter(id=provider_id).first()
             if provider is None:
                 raise ProviderNotFound
+            # Who is being removed from the team is not let in and made a member again in the same moment.
+            list(Tenant.objects.select_for_update().filter(id=provider.tenant_id).values_list("id"))
             user, link = _person(actor, provider, said, proven_address)
             author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
             if said.groups is not None or provider.creates_people:
