@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import pytest
@@ -9,13 +10,16 @@ from django.test import Client
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import WrongCredentials
-from imagefactory.domain.identity.models import CustomRole, IdentityProvider, Membership, RoleBinding, User
+from imagefactory.domain.identity.models import CustomRole, IdentityProvider, Membership, RoleBinding, Tenant, User
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.services.assertions import Assertion, accept_assertion, link_identity
 from imagefactory.domain.identity.services.service_accounts import AccountFields
+from imagefactory.domain.projects.selectors import get_project
 from imagefactory.domain.projects.services import create_project
+from imagefactory.entry.jobs.tenant_removal import remove_tenant
 from imagefactory.kernel.actor import Actor, ActorKind, system
-from imagefactory.kernel.errors import FactoryError, PermissionDenied, ValidationFailed
+from imagefactory.kernel.clock import now
+from imagefactory.kernel.errors import Conflict, FactoryError, PermissionDenied, ValidationFailed
 from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import PASSWORD, World
 from tests.security.test_totp import code
@@ -288,3 +292,23 @@ def test_a_rule_for_an_issuer_of_everyones_jobs_says_whose(world: World, claims:
         with pytest.raises(ValidationFailed) as refused:
             services.create_ci_trust(world.actor("owner"), form)
         assert list(refused.value.fields) == ["claims"]
+
+
+# Ends of teams -------------------------------------------------------------------------------------------------------
+
+
+def test_a_team_whose_removal_may_have_begun_is_not_kept_half_empty(world: World) -> None:
+    owner = world.actor("owner")
+    services.delete_tenant(owner, world.tenant_id, confirm=world.tenant_slug, reason="over")
+    Tenant.objects.filter(id=world.tenant_id).update(delete_after=now() - dt.timedelta(seconds=1))
+    with pytest.raises(Conflict, match="cannot be kept"):
+        services.stop_deletion(world.actor("owner"), world.tenant_id, reason="thought again")
+    assert Tenant.objects.get(id=world.tenant_id).state == "deleting"
+
+
+def test_a_team_that_was_kept_after_the_job_looked_loses_nothing(world: World) -> None:
+    services.delete_tenant(world.actor("owner"), world.tenant_id, confirm=world.tenant_slug, reason="over")
+    services.stop_deletion(world.actor("owner"), world.tenant_id, reason="thought again")
+    assert not remove_tenant(world.tenant_id)
+    assert Membership.objects.filter(tenant_id=world.tenant_id, user_id=world.users["owner"]).exists()
+    assert get_project(world.actor("owner"), world.project.id).slug == world.project.slug
