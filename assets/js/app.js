@@ -9,6 +9,7 @@ import "./menu.js";
 import "./palette.js";
 import "./security-key.js";
 import "./table-nav.js";
+import "./tabs.js";
 import "./theme.js";
 import "./time.js";
 

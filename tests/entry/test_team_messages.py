@@ -78,7 +78,7 @@ def test_a_role_a_removal_and_a_decision_are_told_to_the_person(world: World) ->
     services.remove_member(owner, world.users["admin"], reason="Moved on")
     address = world.actor("stranger").email.replace("stranger", "admin").partition("-")[0]
     mails = {(to.partition("-")[0], subject) for to, subject, _ in deliver()}
-    assert ("member", "Your role in Checkout API is now admin") in mails
+    assert ("member", "Your role in Checkout API is now Admin") in mails
     assert ("viewer", "Your request for access to Checkout API was declined") in mails
     assert (address, f"You are no longer in {world.tenant_slug}") in mails
     assert {to for to, subject in mails if subject == "Viewer asks for access to Checkout API"} == {"owner", "member"}

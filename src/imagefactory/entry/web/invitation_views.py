@@ -92,7 +92,7 @@ def invite(request: HttpRequest, tenant: str) -> HttpResponse:
     managed = people_rows.managed_projects(actor)
     roles = people_rows.invitable(actor, role_choices(actor), managed)
     page = frame(
-        actor, "invitations", roles=[(r, people_rows.role_name(r), ", ".join(people_rows.allowed(r))) for r in roles],
+        actor, "invitations", roles=[(r, people_rows.role_name(r), people_rows.meaning(r)) for r in roles],
         projects=[(p, p.slug in chosen or len(managed) == 1) for p in managed], days=DAYS, mails=not shows_links(),
         most=MAX_AT_ONCE, longest=MAX_MESSAGE,
     ) | {"form": form}  # fmt: skip

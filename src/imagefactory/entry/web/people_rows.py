@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.permissions import Permission, Role
 from imagefactory.domain.identity.policies.roles import RoleChoice, may_grant
 from imagefactory.domain.identity.selectors.members import Held, MemberView
 from imagefactory.domain.projects.selectors import ProjectView, list_projects, projects_by_id
@@ -16,6 +17,12 @@ from imagefactory.kernel.actor import Actor
 
 SHOWN = 3  # roles of a person in a line
 MOST_PROJECTS = 100  # in a form
+_MEANINGS: Final = {
+    Role.OWNER: "Everything in the team: its settings, people, projects and its end.",
+    Role.ADMIN: "Runs the chosen projects: their settings, people and builds, which they may also cancel.",
+    Role.MEMBER: "Starts builds in the chosen projects, reads their logs and pulls their images.",
+    Role.VIEWER: "Reads the chosen projects with their reports and audit trail, pulls images, and changes nothing.",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +58,17 @@ def in_words(held: Held, projects: Mapping[uuid.UUID, ProjectView]) -> str:
     return f"{role_name(held.role)} of {projects[held.project_id].name}"
 
 
+def _in_a_line(held: Sequence[Held], projects: Mapping[uuid.UUID, ProjectView]) -> str:
+    """Return roles in one line, each named once: `Member of Ledger, Checkout; Viewer of Store`."""
+    found: dict[str, list[str]] = {}
+    for h in held:
+        if h.project_id is None:
+            found[in_words(h, projects)] = []
+        else:
+            found.setdefault(f"{role_name(h.role)} of", []).append(projects[h.project_id].name)
+    return "; ".join(f"{role} {', '.join(names)}".rstrip() for role, names in found.items())
+
+
 def shown_roles(member: MemberView, projects: Mapping[uuid.UUID, ProjectView]) -> list[Held]:
     """Return the roles of a member that this reader may know of, the team's first."""
     known = [h for h in member.roles if h.project_id is None or h.project_id in projects]
@@ -61,10 +79,16 @@ def member_rows(actor: Actor, members: Sequence[MemberView]) -> list[MemberRow]:
     projects = projects_of(actor, members)
     rows = []
     for m in members:
-        words = [in_words(h, projects) for h in shown_roles(m, projects)]
+        held = shown_roles(m, projects)
         url = f"/t/{actor.tenant_slug}/people/{m.id}"
-        rows.append(MemberRow(m, url, ", ".join(words[:SHOWN]), max(0, len(words) - SHOWN), m.id == actor.user_id))
+        words = _in_a_line(held[:SHOWN], projects)
+        rows.append(MemberRow(m, url, words, max(0, len(held) - SHOWN), m.id == actor.user_id))
     return rows
+
+
+def meaning(role: RoleChoice) -> str:
+    """Return in one sentence what a role is for."""
+    return role.description or (_MEANINGS[role.builtin] if role.builtin else ", ".join(allowed(role)))
 
 
 def allowed(role: RoleChoice) -> list[str]:

@@ -40,7 +40,7 @@ def _rows(actor: Actor, project: ProjectView) -> list[dict[str, Any]]:
             why.append(f"{people_rows.role_name(here)} here")
         fixed = here is not None and here.key not in {key for key, _ in options}
         rows.append({
-            "m": m, "why": ", ".join(why), "key": here.key if here else "", "me": m.id == actor.user_id,
+            "m": m, "why": ", ".join(why), "key": here.key if here else "", "me": m.id == actor.user_id, "wide": wide,
             "options": [] if fixed or here is None else options, "url": f"/t/{actor.tenant_slug}/people/{m.id}",
         })  # fmt: skip
     return rows

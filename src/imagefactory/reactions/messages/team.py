@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator
 
-from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.permissions import PERMISSION_NAMES, Permission, Role
 from imagefactory.domain.identity.selectors import Person
 from imagefactory.domain.identity.selectors.members import who_can_grant
 from imagefactory.domain.identity.selectors.telling import (
@@ -24,6 +24,16 @@ from imagefactory.reactions.messages.notice import Notice
 
 def _id(value: object) -> uuid.UUID | None:
     return uuid.UUID(str(value)) if value else None
+
+
+def _role(name: object) -> str:
+    """Return a role's name as pages write it: the built-in ones are written small where they are codes."""
+    return str(name).capitalize() if name in set(Role) else str(name)
+
+
+def _right(permission: object) -> str:
+    """Return what a permission lets one do, in words."""
+    return PERMISSION_NAMES.get(Permission(str(permission)), str(permission)).lower()
 
 
 def _to(people: Iterable[Person]) -> list[Recipient]:
@@ -47,7 +57,7 @@ def invitation(e: Envelope) -> Iterator[Notice]:
         return
     inviter = letter.inviter or "The administrator of this Image Factory"
     text = [
-        f"{inviter} invites you to join the team {letter.team.name} on Image Factory, with the role {letter.role.name}."
+        f"{inviter} invites you to join the team {letter.team.name} on Image Factory, with the role {_role(letter.role.name)}."
     ]
     if letter.message:
         text.append(f"They write: “{letter.message}”")
@@ -69,7 +79,7 @@ def invitation_accepted(e: Envelope) -> Iterator[Notice]:
     inviter = member_told(team.id, _id(e.payload.get("invited_by"))) if team else None
     if team is None or inviter is None:
         return
-    said = f"{e.actor_name} ({e.payload['email']}) accepted your invitation and is in the team with the role {e.payload['role']}."
+    said = f"{e.actor_name} ({e.payload['email']}) accepted your invitation and is in the team with the role {_role(e.payload['role'])}."
     action = ("See the team", f"/t/{team.slug}/people")
     yield Notice("team.accepted", _to([inviter]), Message(f"{e.actor_name} joined {team.name}", [said], action))
 
@@ -108,7 +118,7 @@ def role_set(e: Envelope) -> Iterator[Notice]:
     if team is None or person is None or person.id == e.actor_id:
         return
     name, path = _place(e, team)
-    before, after = str(e.payload["before"]), str(e.payload["after"])
+    before, after = _role(e.payload["before"]), _role(e.payload["after"])
     if after:
         subject = f"Your role in {name} is now {after}"
         text = f"{e.actor_name} gave you the role {after} in {name}." + (f" Before, it was {before}." if before else "")
@@ -126,12 +136,10 @@ def access_requested(e: Envelope) -> Iterator[Notice]:
         return
     permission = str(e.payload["permission"])
     name, _ = _place(e, team)
-    what = (
-        "a project"
-        if permission == Permission.PROJECT_VIEW and not e.payload["project_id"]
-        else f"{permission} in {name}"
-    )
-    text = [f"{e.actor_name} asks for {what}. Grant or decline it on the page of the team's people."]
+    place = f" in {name}" if e.payload["project_id"] else ""
+    text = [
+        f"{e.actor_name} asks to {_right(permission)}{place}. Grant or decline it on the page of the team's people."
+    ]
     if message := e.payload.get("message"):
         text.append(f"They write: “{message}”")
     to = _to(who_can_grant(team.id, permission, _id(e.payload["project_id"])))
@@ -147,9 +155,9 @@ def access_decided(e: Envelope) -> Iterator[Notice]:
         return
     name, path = _place(e, team)
     granted = e.payload["decision"] == "granted"
-    text = [f"{e.actor_name} {e.payload['decision']} your request for {e.payload['permission']} in {name}."]
+    text = [f"{e.actor_name} {e.payload['decision']} your request to {_right(e.payload['permission'])} in {name}."]
     if granted:
-        text.append(f"You have the role {e.payload['role']} there now.")
+        text.append(f"You have the role {_role(e.payload['role'])} there now.")
     elif reason := e.payload.get("reason"):
         text.append(f"The reason given: “{reason}”")
     subject = f"Your request for access to {name} was {e.payload['decision']}"

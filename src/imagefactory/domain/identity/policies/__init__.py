@@ -6,6 +6,7 @@ from imagefactory.domain.identity.policies.installation import may_change_instal
 from imagefactory.domain.identity.policies.installation import may_see_installation as may_see_installation
 from imagefactory.domain.identity.policies.installation import no_longer_administrator as no_longer_administrator
 from imagefactory.domain.identity.policies.keys import may_clear_networks as may_clear_networks
+from imagefactory.domain.identity.policies.keys import may_hand_out as may_hand_out
 from imagefactory.domain.identity.policies.keys import may_manage_account as may_manage_account
 from imagefactory.domain.identity.policies.keys import may_manage_key as may_manage_key
 from imagefactory.domain.identity.policies.keys import may_mint_ci_key as may_mint_ci_key

@@ -45,6 +45,21 @@ def may_manage_account(actor: Actor, project_ids: Collection[uuid.UUID] | None) 
     return True
 
 
+def may_hand_out(
+    actor: Actor, permissions: Collection[str], project_ids: Collection[uuid.UUID] | None
+) -> Verdict:
+    """Whoever gets to see a service account's key holds themselves all that it may do: else they could do it with the key."""
+    places = [None] if project_ids is None else list(project_ids)
+    lacking = [p for p in Permission if p in permissions and not all(actor.may(p, place) for place in places)]
+    if not lacking:
+        return True
+    return Refusal(
+        str(lacking[0]),
+        f"This service account may do more there than you may yourself: {', '.join(lacking[:5])}.",
+        "An owner of the team can make, replace and switch on its keys.",
+    )
+
+
 def may_oversee_keys(actor: Actor) -> Verdict:
     """All keys of a tenant are seen by who manages its whole team."""
     return may(actor, Permission.TEAM_MANAGE)

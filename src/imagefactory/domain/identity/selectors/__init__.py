@@ -35,6 +35,7 @@ from imagefactory.domain.identity.selectors.keys import keys_of_tenant as keys_o
 from imagefactory.domain.identity.selectors.keys import own_key as own_key
 from imagefactory.domain.identity.selectors.people import Person as Person
 from imagefactory.domain.identity.selectors.people import email_is_confirmed as email_is_confirmed
+from imagefactory.domain.identity.selectors.people import names_of as names_of
 from imagefactory.domain.identity.selectors.people import owners_of as owners_of
 from imagefactory.domain.identity.selectors.people import person as person
 from imagefactory.domain.identity.selectors.people import person_by_email as person_by_email

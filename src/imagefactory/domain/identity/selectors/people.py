@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 import zoneinfo
+from collections.abc import Collection
 
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -43,6 +44,11 @@ def user_with_email(email: str) -> User | None:
     In the words of the index: Django's `iexact` compares in capitals, and would read every account.
     """
     return User.objects.alias(lower=Lower("email")).filter(lower=Lower(Value(email))).first()
+
+
+def names_of(user_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the names of accounts that a list already tells of by id; one that is gone is not among them."""
+    return dict(User.objects.filter(id__in=user_ids).values_list("id", "name")) if user_ids else {}
 
 
 def person_by_email(email: str) -> Person | None:

@@ -138,6 +138,7 @@ from imagefactory.domain.identity.services.tenant_profile import set_logo as set
 from imagefactory.domain.identity.services.tenant_profile import update_tenant as update_tenant
 from imagefactory.domain.identity.services.tenant_removal import due_for_removal as due_for_removal
 from imagefactory.domain.identity.services.tenant_removal import finish_removal as finish_removal
+from imagefactory.domain.identity.services.tenant_removal import is_due as is_due
 from imagefactory.domain.identity.services.tenant_removal import remove_people as remove_people
 from imagefactory.domain.identity.services.tenant_states import approve_tenant as approve_tenant
 from imagefactory.domain.identity.services.tenant_states import delete_tenant as delete_tenant

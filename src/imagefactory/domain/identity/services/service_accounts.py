@@ -16,6 +16,7 @@ from imagefactory.domain.identity.errors import ServiceAccountNotFound
 from imagefactory.domain.identity.models import ApiKey, ServiceAccount
 from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
 from imagefactory.domain.identity.selectors import require_tenant
+from imagefactory.domain.identity.selectors.key_actors import account_permissions
 from imagefactory.domain.identity.selectors.service_accounts import MAX_ACCOUNTS
 from imagefactory.domain.identity.services.keys import MAX_PROJECTS
 from imagefactory.kernel.actor import Actor
@@ -114,6 +115,8 @@ def switch_service_account(actor: Actor, account_id: uuid.UUID, *, on: bool) -> 
         account = _managed(actor, account_id)
         if (account.disabled_at is None) is on:
             return
+        if on:
+            authorize(policies.may_hand_out(actor, account_permissions(account), account.project_ids))
         account.disabled_at = None if on else now()
         account.save(update_fields=["disabled_at", "updated_at"])
         kind = events.ServiceAccountEnabled if on else events.ServiceAccountDisabled

@@ -45,6 +45,7 @@ def finish(
     fallback = f"/t/{found.tenant_slug}/" if found.tenant_slug else "/"
     origin = {
         "identity": str(accepted.identity_id), "provider": str(found.id), "opened": now().isoformat(),
+        "of_team": found.tenant_slug if found.tenant_id else "",
         "bound": found.tenant_slug if found.tenant_id and not services.is_confirmed(accepted.identity_id) else "",
     }  # fmt: skip
     return door.enter(
