@@ -7,7 +7,7 @@ from typing import Final
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 
-from imagefactory.domain.identity.permissions import Permission, SystemRole
+from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.web import (
     account_views,
     admin_pages,
@@ -31,12 +31,12 @@ from imagefactory.entry.web import (
 from imagefactory.entry.web.addresses import (
     MEMBER,
     OPEN,
+    SEE_ALL,
     SIGNED_IN,
     Page,
     in_project,
     in_some_project,
     in_tenant,
-    of_installation,
 )
 from imagefactory.entry.web.key_urls import KEY_PAGES
 from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
@@ -68,7 +68,6 @@ VIEW_BUILD, READ_LOG = in_project(Permission.BUILD_VIEW), in_project(Permission.
 START, CANCEL = in_project(Permission.BUILD_START), in_project(Permission.BUILD_CANCEL)
 
 AUDIT = in_some_project(Permission.AUDIT_VIEW)
-SEE_ALL = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
 
 # Each area with many pages has a table of its own, added here.
 PAGES: Final = (
