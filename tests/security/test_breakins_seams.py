@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import uuid
 
@@ -312,3 +313,22 @@ def test_a_team_that_was_kept_after_the_job_looked_loses_nothing(world: World) -
     assert not remove_tenant(world.tenant_id)
     assert Membership.objects.filter(tenant_id=world.tenant_id, user_id=world.users["owner"]).exists()
     assert get_project(world.actor("owner"), world.project.id).slug == world.project.slug
+
+
+# Floods --------------------------------------------------------------------------------------------------------------
+
+
+def test_invented_actions_and_methods_do_not_flood_the_record(world: World) -> None:
+    """Sixty entries a minute of one actor and action: whoever invents actions would have sixty of each."""
+    basic = base64.b64encode(f"me:{world.token('viewer')}".encode()).decode()
+    client = Client(raise_request_exception=False)
+    for n in range(4):
+        asked = [f"repository:{world.tenant_slug}/{world.project.slug}/a:{'wxyz'[n] * (m + 1)}" for m in range(20)]
+        answer = client.get("/registry/token", {"scope": asked}, headers={"Authorization": f"Basic {basic}"})
+        assert answer.status_code == 200
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    for n in range(70):
+        assert strict.generic(f"POST{'X' * n}", "/login").status_code == 403
+    rows = OutboxEvent.objects.filter(type="audit.refused")
+    assert rows.filter(actor_id=world.users["viewer"]).count() <= 60
+    assert rows.filter(payload__path="/login").count() <= 61
