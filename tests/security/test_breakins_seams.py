@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 import uuid
 
 import pytest
@@ -332,3 +333,35 @@ def test_invented_actions_and_methods_do_not_flood_the_record(world: World) -> N
     rows = OutboxEvent.objects.filter(type="audit.refused")
     assert rows.filter(actor_id=world.users["viewer"]).count() <= 60
     assert rows.filter(payload__path="/login").count() <= 61
+
+
+# Names and guesses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("email", ["\u212aim@example.com", "\u017fam@example.com", "a@\u212aim.example"])
+def test_nobody_signs_up_with_a_letter_that_the_database_takes_for_another(db: None, email: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        services.sign_up(STRANGER, name="Kim", email=email, password=PASSWORD, tenant_name="Kim", tenant_slug="kim-1")
+    assert list(refused.value.fields) == ["email"]
+
+
+def test_names_of_keys_and_service_accounts_read_as_they_are(world: World) -> None:
+    odd = "dep\u202eloy"
+    with pytest.raises(ValidationFailed):
+        services.create_api_key(world.actor("owner"), name=odd)
+    with pytest.raises(ValidationFailed):
+        services.create_service_account(world.actor("owner"), AccountFields(odd, "a@example.com", role="viewer"))
+
+
+def test_a_guesser_of_short_names_is_not_forgiven_for_an_idempotency_key(world: World) -> None:
+    token = services.open_session(STRANGER, world.users["owner"]).access
+    client = Client(raise_request_exception=False)
+    body = json.dumps({"name": "x", "slug": world.stranger_slug})
+    answers = [
+        client.post(
+            "/api/v1/tenants", body, content_type="application/json",
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": f"guess-{n}"},
+        ).status_code
+        for n in range(22)
+    ]  # fmt: skip
+    assert answers == [422] * 20 + [429] * 2
