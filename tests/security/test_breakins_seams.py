@@ -19,7 +19,7 @@ from imagefactory.domain.identity.services.service_accounts import AccountFields
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.jobs.tenant_removal import remove_tenant
-from imagefactory.kernel.actor import Actor, ActorKind, system
+from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, FactoryError, PermissionDenied, ValidationFailed
 from imagefactory.kernel.outbox.models import OutboxEvent
@@ -247,14 +247,6 @@ def test_the_record_of_a_refusal_holds_no_link_that_lets_someone_in(world: World
 
 
 # States --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_suspended_team_makes_no_keys(world: World) -> None:
-    administrator = system("tests")
-    services.suspend_tenant(administrator, world.tenant_id, reason="unpaid")
-    for role in ("owner", "member"):
-        with pytest.raises(PermissionDenied):
-            services.create_api_key(world.actor(role), name="more")
 
 
 def test_who_reads_the_installation_and_owns_a_team_ends_and_changes_no_other(world: World) -> None:

@@ -45,9 +45,7 @@ def may_manage_account(actor: Actor, project_ids: Collection[uuid.UUID] | None) 
     return True
 
 
-def may_hand_out(
-    actor: Actor, permissions: Collection[str], project_ids: Collection[uuid.UUID] | None
-) -> Verdict:
+def may_hand_out(actor: Actor, permissions: Collection[str], project_ids: Collection[uuid.UUID] | None) -> Verdict:
     """Whoever gets to see a service account's key holds themselves all that it may do: else they could do it with the key."""
     places = [None] if project_ids is None else list(project_ids)
     lacking = [p for p in Permission if p in permissions and not all(actor.may(p, place) for place in places)]

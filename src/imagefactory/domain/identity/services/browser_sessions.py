@@ -17,7 +17,6 @@ from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
 
-
 _NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

@@ -49,7 +49,9 @@ def address_errors(email: str) -> list[str]:
     name, _, host = email.rpartition("@")
     # The database takes some of them for the letters that they look like, and so for someone else's address.
     if not name.isascii() or unicodedata.normalize("NFKC", host) != host:
-        return ["Write the e-mail address with the plain letters a to z; one of its letters only looks like one of them."]
+        return [
+            "Write the e-mail address with the plain letters a to z; one of its letters only looks like one of them."
+        ]
     return plain_text_errors(email)
 
 

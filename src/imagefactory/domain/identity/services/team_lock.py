@@ -49,4 +49,6 @@ def _of_key(key: Actor, rights: Rights) -> Rights:
         & (key.tenant_permissions | key.project_permissions.get(p, none))
         for p in places
     }
-    return Rights(rights.everywhere & key.tenant_permissions, {p: held for p, held in by_project.items() if held}, rights.role)
+    return Rights(
+        rights.everywhere & key.tenant_permissions, {p: held for p, held in by_project.items() if held}, rights.role
+    )
