@@ -9,7 +9,8 @@ from django.db import connection
 
 from imagefactory.domain.identity import services
 from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, ProviderRole, User
-from imagefactory.domain.identity.services import assertions, provider_roles
+from imagefactory.domain.identity.services import assertions
+from imagefactory.domain.identity.services.provider_roles import apply_roles
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.errors import FactoryError
 from tests.conftest import make_world
@@ -32,12 +33,11 @@ def test_who_signs_in_while_they_are_removed_is_no_member_afterwards(
     member = User.objects.get(id=team.users["member"])
     ExternalIdentity.objects.create(provider=provider, user=member, subject="m")
     found, removed = threading.Event(), threading.Event()
-    apply = provider_roles.apply_roles
 
     def late(*given: object) -> None:
         found.set()
         removed.wait(3)  # a removal that waits for this sign-in comes after it, and that is fine too
-        apply(*given)  # type: ignore[arg-type]
+        apply_roles(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(assertions, "apply_roles", late)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 import uuid
 
 import pytest
@@ -17,7 +19,7 @@ from imagefactory.domain.identity.services.service_accounts import AccountFields
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.jobs.tenant_removal import remove_tenant
-from imagefactory.kernel.actor import Actor, ActorKind, system
+from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, FactoryError, PermissionDenied, ValidationFailed
 from imagefactory.kernel.outbox.models import OutboxEvent
@@ -247,14 +249,6 @@ def test_the_record_of_a_refusal_holds_no_link_that_lets_someone_in(world: World
 # States --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_suspended_team_makes_no_keys(world: World) -> None:
-    administrator = system("tests")
-    services.suspend_tenant(administrator, world.tenant_id, reason="unpaid")
-    for role in ("owner", "member"):
-        with pytest.raises(PermissionDenied):
-            services.create_api_key(world.actor(role), name="more")
-
-
 def test_who_reads_the_installation_and_owns_a_team_ends_and_changes_no_other(world: World) -> None:
     from imagefactory.domain.identity import policies
 
@@ -312,3 +306,54 @@ def test_a_team_that_was_kept_after_the_job_looked_loses_nothing(world: World) -
     assert not remove_tenant(world.tenant_id)
     assert Membership.objects.filter(tenant_id=world.tenant_id, user_id=world.users["owner"]).exists()
     assert get_project(world.actor("owner"), world.project.id).slug == world.project.slug
+
+
+# Floods --------------------------------------------------------------------------------------------------------------
+
+
+def test_invented_actions_and_methods_do_not_flood_the_record(world: World) -> None:
+    """Sixty entries a minute of one actor and action: whoever invents actions would have sixty of each."""
+    basic = base64.b64encode(f"me:{world.token('viewer')}".encode()).decode()
+    client = Client(raise_request_exception=False)
+    for n in range(4):
+        asked = [f"repository:{world.tenant_slug}/{world.project.slug}/a:{'wxyz'[n] * (m + 1)}" for m in range(20)]
+        answer = client.get("/registry/token", {"scope": asked}, headers={"Authorization": f"Basic {basic}"})
+        assert answer.status_code == 200
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    for n in range(70):
+        assert strict.generic(f"POST{'X' * n}", "/login").status_code == 403
+    rows = OutboxEvent.objects.filter(type="audit.refused")
+    assert rows.filter(actor_id=world.users["viewer"]).count() <= 60
+    assert rows.filter(payload__path="/login").count() <= 61
+
+
+# Names and guesses ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("email", ["\u212aim@example.com", "\u017fam@example.com", "a@\u212aim.example"])
+def test_nobody_signs_up_with_a_letter_that_the_database_takes_for_another(db: None, email: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        services.sign_up(STRANGER, name="Kim", email=email, password=PASSWORD, tenant_name="Kim", tenant_slug="kim-1")
+    assert list(refused.value.fields) == ["email"]
+
+
+def test_names_of_keys_and_service_accounts_read_as_they_are(world: World) -> None:
+    odd = "dep\u202eloy"
+    with pytest.raises(ValidationFailed):
+        services.create_api_key(world.actor("owner"), name=odd)
+    with pytest.raises(ValidationFailed):
+        services.create_service_account(world.actor("owner"), AccountFields(odd, "a@example.com", role="viewer"))
+
+
+def test_a_guesser_of_short_names_is_not_forgiven_for_an_idempotency_key(world: World) -> None:
+    token = services.open_session(STRANGER, world.users["owner"]).access
+    client = Client(raise_request_exception=False)
+    body = json.dumps({"name": "x", "slug": world.stranger_slug})
+    answers = [
+        client.post(
+            "/api/v1/tenants", body, content_type="application/json",
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": f"guess-{n}"},
+        ).status_code
+        for n in range(22)
+    ]  # fmt: skip
+    assert answers == [422] * 20 + [429] * 2

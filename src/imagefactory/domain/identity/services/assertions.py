@@ -75,7 +75,7 @@ def accept_assertion(actor: Actor, provider_id: uuid.UUID, said: Assertion, *, p
                 raise ProviderNotFound
             # Who is being removed from the team is not let in and made a member again in the same moment.
             if provider.tenant_id is not None:
-                list(Tenant.objects.select_for_update().filter(id=provider.tenant_id).values_list("id"))
+                Tenant.objects.select_for_update().get(id=provider.tenant_id)
             user, link = _person(actor, provider, said, proven_address)
             author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
             if said.groups is not None or provider.creates_people:

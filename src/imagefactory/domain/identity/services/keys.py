@@ -23,6 +23,7 @@ from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, ValidationFailed
 from imagefactory.kernel.keys import new_key
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.text import plain_text_errors
 
 OVERLAP_HOURS_MAX = 7 * 24
 CI_MINUTES_MAX = 60
@@ -117,6 +118,8 @@ def _check(wanted: _Wanted, days_max: int) -> dict[str, list[str]]:
     known = {str(p) for p in Permission}
     if not 1 <= len(wanted.name.strip()) <= 80:
         wrong["name"] = ["Give the key a name that says what uses it, in at most 80 characters."]
+    elif strange := plain_text_errors(wanted.name):
+        wrong["name"] = strange
     if len(wanted.note) > 300:
         wrong["note"] = ["The note has at most 300 characters."]
     if unknown := [s for s in wanted.permissions if s not in known]:

@@ -24,6 +24,7 @@ from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import ValidationFailed
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.text import plain_text_errors
 
 ROLES = (Role.ADMIN, Role.MEMBER, Role.VIEWER)
 
@@ -149,6 +150,8 @@ def _check(actor: Actor, fields: AccountFields) -> None:
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(fields.name.strip()) <= 60:
         wrong["name"] = ["Give the account a name that says what uses it, in at most 60 characters."]
+    elif strange := plain_text_errors(fields.name):
+        wrong["name"] = strange
     if len(fields.description) > 300:
         wrong["description"] = ["The description has at most 300 characters."]
     if not _is_email(fields.contact_email.strip()):
