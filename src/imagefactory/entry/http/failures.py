@@ -161,7 +161,8 @@ def answer(request: HttpRequest, error: FactoryError) -> HttpResponse:
             "status": status_of(error),
             "heading": HEADINGS.get(status_of(error), "Something went wrong"),
             "code": error.code,
-            "message": error.message,
+            # Addresses and the API say tenant, and pages say team.
+            "message": error.message.replace("no such tenant", "no such team"),
             "permission": error.details.get("permission", ""),
             "ask": _whom_to_ask(request, error),
             "may_ask": _may_ask(request, error),

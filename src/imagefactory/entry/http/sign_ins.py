@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+import zoneinfo
 from collections.abc import Callable
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
@@ -23,8 +26,18 @@ class SignInMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.user = SimpleLazyObject(lambda: signed_in_user(request))  # type: ignore[assignment]
-        return self.get_response(request)
+        request.user = SimpleLazyObject(lambda: _with_their_clock(signed_in_user(request)))  # type: ignore[assignment]
+        with timezone.override(None):
+            return self.get_response(request)
+
+
+def _with_their_clock(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser | AnonymousUser:
+    """Let this request show its times in the zone of the person whom it turned out to be from."""
+    # The zone was checked when it was chosen; one that this machine has lost since leaves UTC.
+    with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError):
+        if zone := getattr(user, "time_zone", ""):
+            timezone.activate(zone)
+    return user
 
 
 def signed_in_user(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:

@@ -82,7 +82,9 @@ def invite(request: HttpRequest, tenant: str) -> HttpResponse:
                 projects=project_ids(actor, chosen), message=form.value("message"), days=days, show_links=shows_links(),
             )  # fmt: skip
             count = len(sent)
-            messages.success(request, f"{count} invitation{'s' if count != 1 else ''} made.")
+            done = "made" if shows_links() else "sent"
+            to = f" to {sent[0].invitation.email}" if count == 1 else ""
+            messages.success(request, f"{count} invitation{'s' if count != 1 else ''} {done}{to}.")
             # The links are in this answer and nowhere else; with mail there is nothing to show.
             return _list(request, actor, sent) if shows_links() else redirect(f"/t/{tenant}/people/invitations")
         except ValidationFailed as error:

@@ -109,7 +109,9 @@ def _request_errors(
     if role is None:
         wrong["role"] = ["There is no such role in this team. Choose one from the list."]
     elif not role.tenant_wide and not projects:
-        wrong["projects"] = [f"Choose at least one project; the role {role.name} is held in projects."]
+        wrong["projects"] = [
+            f"Choose at least one project; the role {role.name.capitalize() if role.builtin else role.name} is held in projects."
+        ]
     if len(projects) > MAX_PROJECTS:
         wrong["projects"] = [f"These are more than {MAX_PROJECTS} projects, the most at once."]
     if len(message) > MAX_MESSAGE:

@@ -97,6 +97,14 @@ def stamp(moment: dt.datetime) -> SafeString:
 
 
 @register.simple_tag
+def due(moment: dt.datetime) -> SafeString:
+    """Return the day on which something ends, in the person's zone, with the exact moment and UTC on hover."""
+    local = timezone.localtime(moment)
+    title = f"{local:%-d %B %Y, %H:%M %Z}; {moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, f"{local:%-d %b %Y}")
+
+
+@register.simple_tag
 def took(start: dt.datetime | None, end: dt.datetime | None) -> SafeString | str:
     """Return how long something took; while it goes on, a duration that scripts let tick."""
     if start is None:
