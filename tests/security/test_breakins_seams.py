@@ -19,7 +19,7 @@ from imagefactory.domain.identity.services.service_accounts import AccountFields
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.jobs.tenant_removal import remove_tenant
-from imagefactory.kernel.actor import Actor, ActorKind
+from imagefactory.kernel.actor import Actor, ActorKind, system
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, FactoryError, PermissionDenied, ValidationFailed
 from imagefactory.kernel.outbox.models import OutboxEvent
@@ -357,3 +357,12 @@ def test_a_guesser_of_short_names_is_not_forgiven_for_an_idempotency_key(world: 
         for n in range(22)
     ]  # fmt: skip
     assert answers == [422] * 20 + [429] * 2
+
+
+def test_a_suspended_team_makes_no_keys_and_revokes_those_it_has(world: World) -> None:
+    key, _ = services.create_api_key(world.actor("member"), name="before")
+    services.suspend_tenant(system("tests"), world.tenant_id, reason="unpaid")
+    for role in ("owner", "member"):
+        with pytest.raises(PermissionDenied, match="suspended"):
+            services.create_api_key(world.actor(role), name="more")
+    services.revoke_api_key(world.actor("member"), key.id)

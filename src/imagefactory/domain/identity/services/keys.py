@@ -13,6 +13,7 @@ from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import KeyNotFound, ServiceAccountNotFound
 from imagefactory.domain.identity.models import ApiKey, KeyPolicy, ServiceAccount, Tenant
 from imagefactory.domain.identity.permissions import Permission
+from imagefactory.domain.identity.policies.members import in_active_team
 from imagefactory.domain.identity.selectors import key_days_max, require_tenant
 from imagefactory.domain.identity.selectors.key_actors import account_permissions, narrowest
 from imagefactory.domain.identity.selectors.keys import KEY_DAYS_MAX, MAX_KEYS
@@ -60,10 +61,12 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Return a new key of the actor in this tenant, and its text, which is shown this once.
 
-    `project_ids` of None means wherever the actor may. Raises PermissionDenied from a key, ValidationFailed.
+    `project_ids` of None means wherever the actor may. Raises PermissionDenied from a key and in a team that is stopped,
+    ValidationFailed. Rotating and revoking go on there: both only make a leak smaller.
     """
     tenant_id = require_tenant(actor)
     authorize(policies.may_manage_key(actor, actor.person))
+    authorize(in_active_team(actor))
     wanted = _Wanted(name, scopes, days, project_ids, note)
     wrong = _check(wanted, key_days_max(tenant_id))
     if any(not actor.may(Permission.PROJECT_VIEW, p) for p in wanted.project_ids or ()):
