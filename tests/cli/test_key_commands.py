@@ -65,7 +65,7 @@ def test_a_list_of_networks_from_a_file_and_cleared_by_an_administrator(
     file.write_text("192.0.2.0/24")
     signed_in("network", "set", str(file), code=5)
     signed_in("network", "set", str(file), "--confirm")
-    signed_in("network", "clear", world.tenant_slug, code=3)
+    signed_in("network", "clear", world.tenant_slug, code=4)
     User.objects.filter(id=world.users["owner"]).update(is_system_admin=True)
     signed_in("network", "clear", world.tenant_slug)
     assert signed_in.json("network", "show")["networks"] == []

@@ -60,7 +60,7 @@ PAGES = {
     "me-history": 16,
     "team-sign-in": 13,
     "team-ci": 11,
-    "notifications": 19,
+    "notifications": 20,
     "me-notifications": 16,
 }
 

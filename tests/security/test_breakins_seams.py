@@ -12,10 +12,19 @@ from django.test import Client
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import WrongCredentials
-from imagefactory.domain.identity.models import CustomRole, IdentityProvider, Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.models import (
+    CustomRole,
+    IdentityProvider,
+    IpList,
+    Membership,
+    RoleBinding,
+    Tenant,
+    User,
+)
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.services.assertions import Assertion, accept_assertion, link_identity
 from imagefactory.domain.identity.services.service_accounts import AccountFields
+from imagefactory.domain.notifications.models import Notice
 from imagefactory.domain.projects.selectors import get_project
 from imagefactory.domain.projects.services import create_project
 from imagefactory.entry.jobs.tenant_removal import remove_tenant
@@ -366,3 +375,29 @@ def test_a_suspended_team_makes_no_keys_and_revokes_those_it_has(world: World) -
         with pytest.raises(PermissionDenied, match="suspended"):
             services.create_api_key(world.actor(role), name="more")
     services.revoke_api_key(world.actor("member"), key.id)
+
+
+# News of a team that is shut -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["second factor", "provider", "networks"])
+def test_what_a_team_tells_is_not_read_past_what_it_asks_for(world: World, rule: str) -> None:
+    Notice.objects.create(
+        user_id=world.users["member"], tenant_id=world.tenant_id, kind="team.role_set", subject="Of the team", text="x",
+        event_id=uuid.uuid4(),
+    )  # fmt: skip
+    token = services.open_session(STRANGER, world.users["member"]).access
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def told() -> str:
+        client = Client(raise_request_exception=False)
+        return str(client.get("/api/v1/notifications", headers=headers).content.decode())
+
+    assert "Of the team" in told()
+    if rule == "networks":
+        networks = [{"cidr": "192.0.2.0/24", "note": ""}]
+        IpList.objects.create(tenant_id=world.tenant_id, networks=networks, for_sessions=True)
+    else:
+        field = "second_factor_required" if rule == "second factor" else "requires_sso"
+        Tenant.objects.filter(id=world.tenant_id).update(**{field: True})
+    assert "Of the team" not in told()

@@ -44,6 +44,9 @@ class Actor:
     key_id: uuid.UUID | None = None
     # The one tenant that this sign-in opens, because that tenant's own identity provider vouched for the person.
     bound_to: uuid.UUID | None = None
+    # The identity provider that the sign-in came through, and whose it is: a tenant's, or the installation's.
+    provider_id: uuid.UUID | None = None
+    provider_tenant_id: uuid.UUID | None = None
     # The sign-in that this request belongs to; a key has none.
     session_id: uuid.UUID | None = None
     service_account_id: uuid.UUID | None = None

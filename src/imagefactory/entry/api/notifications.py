@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
-from imagefactory.domain.identity.selectors import tenants_open_to
+from imagefactory.domain.identity.selectors import tenants_told_to
 from imagefactory.domain.notifications import selectors, services
 from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api.security import actor, needs
@@ -19,7 +19,7 @@ router = Router(tags=["notifications"])
 
 
 def _tenants(a: Actor) -> list[uuid.UUID]:
-    return [t.id for t in tenants_open_to(a)]
+    return [t.id for t in tenants_told_to(a)]
 
 
 @router.get("", response=s.NotificationsOut, openapi_extra=needs("signed in"))

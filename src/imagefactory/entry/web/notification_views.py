@@ -49,7 +49,7 @@ class Day:
 
 def tenant_ids(actor: Actor) -> list[uuid.UUID]:
     """Return the tenants whose notices this person may read."""
-    return [t.id for t in identity.tenants_open_to(actor)]
+    return [t.id for t in identity.tenants_told_to(actor)]
 
 
 def _days(notices: Sequence[NoticeView]) -> list[Day]:

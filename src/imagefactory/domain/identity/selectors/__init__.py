@@ -75,6 +75,7 @@ from imagefactory.domain.identity.selectors.service_accounts import service_acco
 from imagefactory.domain.identity.selectors.service_accounts import service_accounts as service_accounts
 from imagefactory.domain.identity.selectors.sessions import sessions_of as sessions_of
 from imagefactory.domain.identity.selectors.sessions import sign_in_history as sign_in_history
+from imagefactory.domain.identity.selectors.shut import tenants_told_to as tenants_told_to
 from imagefactory.domain.identity.selectors.sign_in_origins import PASSWORD as PASSWORD
 from imagefactory.domain.identity.selectors.sign_in_origins import Origin as Origin
 from imagefactory.domain.identity.selectors.sign_in_origins import origin_of as origin_of

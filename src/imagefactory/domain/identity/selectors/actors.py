@@ -76,7 +76,10 @@ def _actor_of_person(
 def _through(origin: Origin, actor: Actor) -> Actor:
     # A tenant's provider never carries rights over the installation, whoever linked it.
     roles = actor.system_roles if origin.of_tenant is None else frozenset[str]()
-    return dataclasses.replace(actor, bound_to=origin.bound_to, system_roles=roles)
+    return dataclasses.replace(
+        actor, bound_to=origin.bound_to, system_roles=roles, provider_id=origin.provider_id,
+        provider_tenant_id=origin.of_tenant,
+    )  # fmt: skip
 
 
 def actor_for_token(
