@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from allauth.mfa.models import Authenticator
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.errors import LastOwner, MemberNotFound, TenantNotFound
@@ -196,3 +197,12 @@ def test_activity_is_noted_once_in_a_while(world: World) -> None:
     services.note_activity(member)
     assert first is not None
     assert Membership.objects.get(tenant_id=world.tenant_id, user_id=member.person).last_active_at == first
+
+
+def test_managers_see_who_has_a_second_factor_and_others_do_not(world: World) -> None:
+    member = world.users["member"]
+    Authenticator.objects.create(user_id=member, type="totp", data={"secret": "x"})
+    Authenticator.objects.create(user_id=world.users["viewer"], type="recovery_codes", data={})
+    told = {m.id: m.second_factor for m in list_members(world.actor("owner"))[0]}
+    assert told == {u: u == member for u in told}
+    assert {m.second_factor for m in list_members(world.actor("viewer"))[0]} == {None}

@@ -24,7 +24,7 @@ def scene(world: object) -> Scene:
     return Scene(world)  # type: ignore[arg-type]
 
 
-def crawl(browser: Client, start: str, most: int = 150) -> dict[str, str]:
+def crawl(browser: Client, start: str, most: int = 300) -> dict[str, str]:
     """Return address -> HTML of all pages that links lead to from `start`."""
     pages: dict[str, str] = {}
     queue, seen = collections.deque([start]), {start}

@@ -40,7 +40,7 @@ def test_every_answer_opens_for_the_one_who_got_it(world: World, role: str) -> N
 
 @pytest.mark.parametrize(("role", "offered"), [("owner", True), ("admin", False), ("viewer", False)])
 def test_a_page_is_offered_only_to_those_who_may_open_it(world: World, role: str, offered: bool) -> None:
-    assert ("New project" in find(client(world, role), world.tenant_slug)) is offered
+    assert ("New project" in find(client(world, role), world.tenant_slug, "new")) is offered
     assert ("New project" in {e.label for e in entries(world.actor(role))}) is offered
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
 
 from imagefactory.domain.identity.models import Membership, Tenant, User
+from imagefactory.kernel.outbox.models import OutboxEvent
 from tests.conftest import World
 from tests.pages.system_pages import SYSTEM_FORMS, SYSTEM_PAGES, SYSTEM_ROLES, Installation, make_administrators
 from tests.pages.test_links import crawl
@@ -86,3 +89,37 @@ def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong(installation
     assert answer.status_code == 422
     assert "a good reason" in answer.content.decode()
     assert Membership.objects.filter(tenant_id=installation.world.tenant_id).count() == 4
+
+
+def test_lost_second_factors_are_taken_and_offered_only_where_there_are_some(installation: Installation) -> None:
+    browser, member = installation.browser("administrator"), installation.world.users["member"]
+    page = f"/admin/people/{member}"
+    assert "Take second factors" not in browser.get(page).content.decode()
+    Authenticator.objects.create(user_id=member, type="webauthn", data={"name": "key", "credential": {}})
+    assert "Take second factors" in browser.get(page).content.decode()
+    act = f"{page}/reset-second-factors"
+    assert browser.post(act, {"reason": ""}).status_code == 422
+    assert Authenticator.objects.filter(user_id=member).exists()
+    assert browser.post(act, {"reason": "lost the key, seen in person"})["Location"] == page
+    assert not Authenticator.objects.filter(user_id=member).exists()
+    told = OutboxEvent.objects.get(type="member.account_helped")
+    assert (told.payload["what"], told.payload["reason"]) == ("reset_second_factors", "lost the key, seen in person")
+
+
+def test_the_sections_of_a_teams_settings_lead_only_where_one_may_go(installation: Installation) -> None:
+    world, found = installation.world, {}
+    for role in ("owner", "admin", "member", "viewer"):
+        browser = Client()
+        browser.force_login(User.objects.get(id=world.users[role]))
+        page = browser.get(f"/t/{world.tenant_slug}/settings/roles").content.decode()
+        nav = page[page.index('aria-label="Sections of the settings"') :].partition("</nav>")[0]
+        found[role] = re.findall(r'href="[^"]*/settings/([a-z-]+)"', nav)
+        for key in found[role]:
+            answer = browser.get(f"/t/{world.tenant_slug}/settings/{key}")
+            assert answer.status_code == 200, (role, key)
+            assert f'/settings/{key}" aria-current="page"' in answer.content.decode(), (role, key)
+    assert found["owner"] == [
+        "general", "capabilities", "sign-in", "ci", "roles", "service-accounts", "keys", "network", "danger",
+    ]  # fmt: skip
+    assert found["admin"] == ["general", "capabilities", "roles", "service-accounts", "network", "danger"]
+    assert found["member"] == found["viewer"] == ["general", "capabilities", "roles", "network", "danger"]

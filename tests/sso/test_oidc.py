@@ -358,6 +358,21 @@ def test_an_invitations_proven_address_makes_an_account_where_the_provider_may_m
     assert not Membership.objects.filter(user_id=accepted.user_id).exists(), "joining is the invitation's part"
 
 
+def test_someone_invited_comes_in_through_a_provider_that_makes_no_accounts(world: World, party: OidcProvider) -> None:
+    at = door(world, party, of_installation=True)
+    (sent,) = services.invite(
+        world.actor("owner"), addresses="nora@example.com", role="member", projects=[world.project.id]
+    )
+    nora = {"email": "nora@example.com", "email_verified": True, "name": "Nora"}
+    assert at.through(nora).status_code == 403, "nobody has shown yet that the address is theirs"
+    assert at.browser.get(sent.path).status_code == 200
+    assert at.through({**nora, "email": "other@example.com"}).status_code == 403
+    assert at.through(nora)["Location"] == "/"
+    assert at.browser.get("/")["Location"] == sent.path
+    assert at.browser.post(sent.path)["Location"] == f"/t/{world.tenant_slug}/"
+    assert Membership.objects.filter(tenant_id=world.tenant_id, user__email="nora@example.com").exists()
+
+
 def test_changes_are_told_without_secrets(world: World, party: OidcProvider) -> None:
     at = door(world, party)
     services.update_provider(

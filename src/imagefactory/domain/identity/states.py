@@ -92,21 +92,10 @@ class InvitationState(enum.StrEnum):
     EXPIRED = "expired"
 
 
-INVITATION_TRANSITIONS: dict[InvitationState, frozenset[InvitationState]] = {
-    InvitationState.PENDING: frozenset({InvitationState.ACCEPTED, InvitationState.CANCELLED, InvitationState.EXPIRED}),
-    InvitationState.EXPIRED: frozenset({InvitationState.PENDING, InvitationState.CANCELLED}),  # sent again
-}
-
-
 class AccessRequestState(enum.StrEnum):
     OPEN = "open"
     GRANTED = "granted"
     DECLINED = "declined"
-
-
-ACCESS_REQUEST_TRANSITIONS: dict[AccessRequestState, frozenset[AccessRequestState]] = {
-    AccessRequestState.OPEN: frozenset({AccessRequestState.GRANTED, AccessRequestState.DECLINED}),
-}
 
 
 class ProviderKind(enum.StrEnum):

@@ -15,6 +15,11 @@ def may_use_own(actor: Actor) -> Verdict:
 
 def may_set_email(actor: Actor) -> Verdict:
     """What a person gets by e-mail is theirs to say: a leaked key must not silence the warnings about it."""
+    if actor.bound_to is not None:
+        return Refusal(
+            "account:manage", "You came in through the team's own sign-in, which opens this team and not your account.",
+            "Sign in with your own password to do that.",
+        )  # fmt: skip
     if actor.kind is ActorKind.USER and actor.user_id is not None:
         return True
     return Refusal(

@@ -224,18 +224,7 @@ def delete_project(actor: Actor, project_id: uuid.UUID, *, confirm: str) -> None
             emit(actor, events.ProjectDeleted(project.tenant_id, project.id, project.slug, gone))
 
 
-def create_credential(
-    actor: Actor, project_id: uuid.UUID, *, name: str, kind: str, secret: str, username: str = ""
-) -> uuid.UUID:
-    """Store a credential and return its id; the value can be replaced and used, never read back.
-
-    Raises ProjectNotFound, PermissionDenied, ValidationFailed.
-    """
-    project = _editable(actor, project_id)
-    if Credential.objects.filter(project_id=project.id).count() >= MAX_CREDENTIALS:
-        raise ValidationFailed(
-            {"name": [f"This project has {MAX_CREDENTIALS} credentials, the most. Delete one first."]}
-        )
+def _credential_errors(name: str, kind: str, secret: str, username: str) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     if not _CREDENTIAL_NAME.fullmatch(name):
         wrong["name"] = [
@@ -252,7 +241,22 @@ def create_credential(
         wrong["secret"] = ["This is not a private key. Paste the whole file, with its BEGIN and END lines."]
     if len(username) > 120 or "\n" in username:
         wrong["username"] = ["The user name is one line of at most 120 characters."]
-    if wrong:
+    return wrong
+
+
+def create_credential(
+    actor: Actor, project_id: uuid.UUID, *, name: str, kind: str, secret: str, username: str = ""
+) -> uuid.UUID:
+    """Store a credential and return its id; the value can be replaced and used, never read back.
+
+    Raises ProjectNotFound, PermissionDenied, ValidationFailed.
+    """
+    project = _editable(actor, project_id)
+    if Credential.objects.filter(project_id=project.id).count() >= MAX_CREDENTIALS:
+        raise ValidationFailed(
+            {"name": [f"This project has {MAX_CREDENTIALS} credentials, the most. Delete one first."]}
+        )
+    if wrong := _credential_errors(name, kind, secret, username):
         raise ValidationFailed(wrong)
     try:
         with transaction.atomic():

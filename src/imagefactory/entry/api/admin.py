@@ -34,6 +34,7 @@ _ACCOUNT_ACTIONS: Final[dict[str, Callable[..., object]]] = {
     "end-sessions": services.end_sessions,
     "unlock": services.unlock_account,
     "force-password-change": services.force_new_password,
+    "reset-second-factors": services.reset_second_factors,
 }
 
 
@@ -133,7 +134,11 @@ def get_user(request: HttpRequest, user_id: uuid.UUID) -> Any:
 
 @router.post("/users/{uuid:user_id}/{action}", response={204: None}, openapi_extra=CHANGE)
 def act_on_user(request: HttpRequest, user_id: uuid.UUID, action: s.AccountAction, body: s.ReasonIn) -> Status[None]:
-    """Suspend or restore an account, end its sessions, forget its failed sign-ins, or ask for a new password, with a reason."""
+    """Do one thing to an account, with a reason.
+
+    Suspend or restore it, end its sessions, forget its failed sign-ins, ask for a new password, take second factors that
+    were lost.
+    """
     _ACCOUNT_ACTIONS[action](_administrator(request, change=True), user_id, reason=body.reason)
     return Status(204, None)
 

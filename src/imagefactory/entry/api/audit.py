@@ -18,6 +18,7 @@ from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api.security import actor, needs
 from imagefactory.entry.http.audit import export_answer
 from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.clock import with_zone
 from imagefactory.kernel.errors import InvalidRequest
 
 router = Router(tags=["audit"])
@@ -43,10 +44,6 @@ class AuditQuery(Schema):
     )
 
 
-def _aware(moment: dt.datetime | None) -> dt.datetime | None:
-    return moment.replace(tzinfo=dt.UTC) if moment is not None and moment.tzinfo is None else moment
-
-
 def _wanted(a: Actor, q: AuditQuery, *, everywhere: bool = False) -> AuditFilter:
     if q.result and q.result not in selectors.RESULTS:
         raise InvalidRequest("The result is done, refused or failed.")
@@ -55,7 +52,7 @@ def _wanted(a: Actor, q: AuditQuery, *, everywhere: bool = False) -> AuditFilter
         # An administrator of the installation names a project of any tenant by its id.
         project = _id(q.project) if everywhere else get_project(a, q.project).id
     return AuditFilter(
-        since=_aware(q.since), until=_aware(q.until), user=q.user.strip(), action=q.action.strip(), kind=q.kind.strip(),
+        since=with_zone(q.since), until=with_zone(q.until), user=q.user.strip(), action=q.action.strip(), kind=q.kind.strip(),
         resource=q.resource.strip(), project_id=project, result=q.result, address=q.address.strip(), text=q.text,
     )  # fmt: skip
 

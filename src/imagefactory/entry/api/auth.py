@@ -9,7 +9,7 @@ from ninja import Router, Status
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.domain.identity.permissions import Permission
-from imagefactory.entry.api import schemas as s
+from imagefactory.entry.api import sign_in_schemas as s
 from imagefactory.entry.api.security import BearerOrSession, actor, needs
 from imagefactory.entry.http.actors import anonymous
 

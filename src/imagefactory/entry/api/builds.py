@@ -25,6 +25,7 @@ from imagefactory.entry.http.logs import log_store, raw_chunks
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
+from imagefactory.kernel.clock import with_zone
 from imagefactory.kernel.errors import InvalidRequest
 
 router = Router(tags=["builds"])
@@ -45,11 +46,6 @@ def _project_id(a: Actor, project: str) -> uuid.UUID | None:
     return get_project(a, project).id if project else None
 
 
-def _aware(moment: dt.datetime | None) -> dt.datetime | None:
-    """Return the moment; one without a zone is taken as UTC."""
-    return moment.replace(tzinfo=dt.UTC) if moment is not None and moment.tzinfo is None else moment
-
-
 @router.get("", response=s.BuildsOut, openapi_extra=needs("build:view"))
 def list_builds(
     request: HttpRequest, project: s.Text = "", status: s.Text = "", method: s.Text = "", ref: s.Text = "",
@@ -60,7 +56,7 @@ def list_builds(
     a = actor(request)
     wanted = selectors.BuildFilter(
         project_id=_project_id(a, project), status=status, method=method, ref=ref, text=text,
-        author=a.subject_id if mine else None, trigger=trigger, since=_aware(since), until=_aware(until),
+        author=a.subject_id if mine else None, trigger=trigger, since=with_zone(since), until=with_zone(until),
     )  # fmt: skip
     items, after = selectors.list_builds(a, wanted, before=cursor, limit=max(1, min(limit, 200)))
     total = selectors.count_builds(a, wanted)

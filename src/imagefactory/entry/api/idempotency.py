@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from ninja import Status
 
 from imagefactory.entry.api.security import actor
-from imagefactory.kernel.errors import Conflict, InvalidRequest
+from imagefactory.kernel.errors import Conflict, FactoryError, InvalidRequest
 from imagefactory.kernel.ids import digest
 from imagefactory.kernel.replies.models import Reply
 
@@ -44,15 +44,24 @@ def once(view: Callable[..., Status[Any]]) -> Callable[..., Status[Any]]:
         who = actor(request)
         row_key = digest(f"{who.tenant_id}\0{who.subject_id}\0{request.path}\0{key}")
         body = digest(request.body.decode("utf-8", "replace"))
+        refused: FactoryError | None = None
         with transaction.atomic():
             row, made = Reply.objects.select_for_update().get_or_create(key=row_key, defaults={"request": body})
             if not made:
                 if row.request != body:
                     raise Conflict("This Idempotency-Key was used for a different request. Use a new key.")
                 return Status(row.status, signing.loads(row.body))
-            result = view(request, *args, **kwargs)
-            row.status, row.body = result.status_code, signing.dumps(_plain(result.value))
-            row.save(update_fields=["status", "body"])
+            try:
+                result = view(request, *args, **kwargs)
+            except FactoryError as error:
+                # What was counted against the caller stays counted; services undo their own half-done work.
+                refused = error
+                row.delete()
+            else:
+                row.status, row.body = result.status_code, signing.dumps(_plain(result.value))
+                row.save(update_fields=["status", "body"])
+        if refused is not None:
+            raise refused
         return result
 
     # ninja looks annotations up in the module of the function that it is given, and that is this one.

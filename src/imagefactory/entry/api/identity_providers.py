@@ -162,7 +162,10 @@ def list_identity_providers(request: HttpRequest, installation: bool = False) ->
     """Return the tenant's sign-in providers, or with `installation` everyone's (administrators)."""
     who = actor(request)
     tenant_id = _scope(who, of_installation=installation)
-    return {"items": selectors.list_providers(who, tenant_id), "required": selectors.requires_sso(who)}
+    return {
+        "items": selectors.list_providers(who, tenant_id),
+        "required": tenant_id is not None and selectors.member_rules(who).sso,
+    }
 
 
 @router.post("", response={201: MadeOut}, openapi_extra=MANAGE)

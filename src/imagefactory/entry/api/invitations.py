@@ -21,6 +21,7 @@ from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api import team_schemas as t
 from imagefactory.entry.api.auth import tokens_out
 from imagefactory.entry.api.security import actor, needs
+from imagefactory.entry.api.sign_in_schemas import TokensOut
 from imagefactory.entry.http.actors import anonymous
 from imagefactory.entry.http.people import project_ids, shows_links
 from imagefactory.kernel import env
@@ -90,7 +91,7 @@ def accept(request: HttpRequest, body: t.TokenIn) -> Any:
     return {"user_id": joined.user_id, "tenant": joined.tenant_slug}
 
 
-@router.post("/join", response={201: s.TokensOut}, auth=None, openapi_extra=needs("none"))
+@router.post("/join", response={201: TokensOut}, auth=None, openapi_extra=needs("none"))
 def join(request: HttpRequest, body: t.JoinIn) -> Status[Any]:
     """Accept an invitation by making an account for its address, and sign in."""
     who = anonymous(request)

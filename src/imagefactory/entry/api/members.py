@@ -33,6 +33,7 @@ def _out(a: Actor, members: list[MemberView]) -> list[dict[str, Any]]:
         {
             "id": m.id, "name": m.name, "email": m.email, "joined_at": m.joined_at, "invited_by": m.invited_by,
             "last_active_at": m.last_active_at,
+            "second_factor": m.second_factor,
             "roles": [
                 {"role": h.role.name, "role_id": h.role.custom_id,
                  "project": projects[h.project_id].slug if h.project_id else None}

@@ -9,14 +9,14 @@ from ninja import Router, Status
 
 from imagefactory.domain.identity import selectors, services
 from imagefactory.entry.api import key_schemas as k
+from imagefactory.entry.api.preconditions import if_version
 from imagefactory.entry.api.security import actor, needs
-from imagefactory.kernel.errors import InvalidRequest
 
 router = Router(tags=["tenants"])
 admin = Router(tags=["admin"])
 
 
-@router.get("", response=k.NetworksOut, openapi_extra=needs("settings:edit"))
+@router.get("", response=k.NetworksOut, openapi_extra=needs("member"))
 def get_networks(request: HttpRequest, response: HttpResponse) -> Any:
     """Return the list; an empty one takes requests from everywhere. Its ETag goes into If-Match of a change."""
     found = selectors.ip_list(actor(request))
@@ -30,18 +30,9 @@ def set_networks(request: HttpRequest, response: HttpResponse, body: k.NetworksI
     a = actor(request)
     services.set_ip_list(
         a, networks=[(n.cidr, n.note) for n in body.networks], for_sessions=body.for_sessions,
-        confirmed=body.confirmed, if_version=_if_version(request),
+        confirmed=body.confirmed, if_version=if_version(request),
     )  # fmt: skip
     return get_networks(request, response)
-
-
-def _if_version(request: HttpRequest) -> int | None:
-    given = request.headers.get("If-Match", "").strip().strip('"')
-    if not given:
-        return None
-    if not given.isdecimal() or len(given) > 9:
-        raise InvalidRequest('If-Match is the ETag of the list, such as "3".')
-    return int(given)
 
 
 @admin.delete("/{tenant}/network", response={204: None}, openapi_extra=needs("administrator"))

@@ -11,23 +11,10 @@ from ninja import File, Router, Status, UploadedFile
 from imagefactory.domain.projects import selectors, services
 from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api.idempotency import once
+from imagefactory.entry.api.preconditions import if_version
 from imagefactory.entry.api.security import actor, needs
-from imagefactory.kernel.errors import InvalidRequest
 
 router = Router(tags=["projects"])
-
-
-def if_version(request: HttpRequest) -> int | None:
-    """Return the version that the client's change was made from.
-
-    Raises InvalidRequest.
-    """
-    given = request.headers.get("If-Match", "").strip().strip('"')
-    if not given:
-        return None
-    if not given.isdecimal() or len(given) > 9:
-        raise InvalidRequest('If-Match is the ETag of what is changed, such as "3".')
-    return int(given)
 
 
 def _tagged(response: HttpResponse, project: selectors.ProjectView) -> selectors.ProjectView:

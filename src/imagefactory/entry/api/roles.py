@@ -14,7 +14,7 @@ from imagefactory.domain.identity.policies.roles import builtin
 from imagefactory.domain.identity.selectors.roles import RoleView, get_role, list_roles
 from imagefactory.entry.api import schemas as s
 from imagefactory.entry.api import team_schemas as t
-from imagefactory.entry.api.projects import if_version
+from imagefactory.entry.api.preconditions import if_version
 from imagefactory.entry.api.security import actor, needs
 
 router = Router(tags=["roles"])

@@ -28,8 +28,9 @@ class BearerOrSession(AuthBase):
     def __call__(self, request: HttpRequest) -> Actor:
         """Return who asks.
 
-        Raises Unauthorized, NotFound below /admin without a system role, and PermissionDenied for a write by cookie without the forgery token: ninja exempts its
-        views from Django's check, and a browser sends the cookie on its own, but never a bearer token.
+        Raises Unauthorized, NotFound below /admin without a system role, and PermissionDenied for a write by cookie
+        without the forgery token: ninja exempts its views from Django's check, and a browser sends the cookie on its own,
+        but never a bearer token.
         """
         found = actor_of(request, unfinished=self._unfinished)
         # Whoever holds no system role finds no administration (docs/decisions/0013).

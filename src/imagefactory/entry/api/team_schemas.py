@@ -25,6 +25,7 @@ class MemberOut(Schema):
     joined_at: dt.datetime
     invited_by: str
     last_active_at: dt.datetime | None
+    second_factor: bool | None = Field(description="Empty for those who do not manage a team.")
 
 
 class MembersOut(Schema):

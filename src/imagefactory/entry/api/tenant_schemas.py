@@ -161,6 +161,7 @@ class PersonOut(Schema):
     tenants: list[TenantOut]
     sessions: list[AdminSessionOut]
     must_change_password: bool
+    has_second_factor: bool
 
 
 class NewsOut(Schema):
@@ -170,4 +171,4 @@ class NewsOut(Schema):
 
 
 TenantAction = Literal["approve", "refuse", "suspend", "lift", "keep"]
-AccountAction = Literal["suspend", "restore", "end-sessions", "unlock", "force-password-change"]
+AccountAction = Literal["suspend", "restore", "end-sessions", "unlock", "force-password-change", "reset-second-factors"]

@@ -16,11 +16,12 @@ from imagefactory.domain.identity.permissions import Capability
 from imagefactory.entry.api import schemas as base
 from imagefactory.entry.api import tenant_schemas as s
 from imagefactory.entry.api.idempotency import once
+from imagefactory.entry.api.preconditions import if_version
 from imagefactory.entry.api.security import actor, needs
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
-from imagefactory.kernel.errors import InvalidRequest, NotFound
+from imagefactory.kernel.errors import NotFound
 
 router = Router(tags=["tenants"])
 
@@ -32,15 +33,6 @@ def _inside(request: HttpRequest, tenant: str) -> Actor:
     """
     actor(request)
     return actor_of(request, tenant[:64])
-
-
-def _if_version(request: HttpRequest) -> int | None:
-    given = request.headers.get("If-Match", "").strip().strip('"')
-    if not given:
-        return None
-    if not given.isdecimal() or len(given) > 9:
-        raise InvalidRequest('If-Match is the ETag of the tenant, such as "3".')
-    return int(given)
 
 
 def _tagged(response: HttpResponse, tenant_id: uuid.UUID) -> selectors.TenantProfile:
@@ -76,7 +68,7 @@ def change_tenant(request: HttpRequest, response: HttpResponse, tenant: str, bod
     """Change a tenant's profile; honours If-Match with 412 when someone else was faster."""
     a = _inside(request, tenant)
     given = {name: value for name, value in body.dict().items() if value is not None}
-    services.update_tenant(a, a.tenant, if_version=_if_version(request), **given)
+    services.update_tenant(a, a.tenant, if_version=if_version(request), **given)
     return _tagged(response, a.tenant)
 
 

@@ -17,6 +17,7 @@ from imagefactory.entry.cli.tables import moment, say, show_json, show_table
 app = typer.Typer(no_args_is_help=True, help="The installation: system roles, tenants, capabilities, people.")
 
 Reason = Annotated[str, typer.Option(help="Why; stands in the audit trail, and those it concerns are told.")]
+ACCOUNT_ACTIONS = ("suspend", "restore", "end-sessions", "unlock", "force-password-change", "reset-second-factors")
 _STATE_HELP = "active, awaiting_approval, suspended or deleting."
 
 
@@ -186,13 +187,13 @@ def users(
 @app.command()
 @told
 def user(
-    action: Annotated[str, typer.Argument(help="suspend, restore or end-sessions.")],
+    action: Annotated[str, typer.Argument(help=f"One of {', '.join(ACCOUNT_ACTIONS)}.")],
     user_id: Annotated[str, typer.Argument(help="Id of the person, from `admin users`.")],
     *,
     reason: Reason,
 ) -> None:
-    """Suspend or restore an account, or end all its sessions."""
-    if action not in {"suspend", "restore", "end-sessions"}:
-        raise ApiFailure(f'"{action[:20]}" is none of suspend, restore, end-sessions.', NOT_FOUND)
+    """Suspend or restore an account, end its sessions, or help with signing in."""
+    if action not in ACCOUNT_ACTIONS:
+        raise ApiFailure(f'"{action[:20]}" is none of {", ".join(ACCOUNT_ACTIONS)}.', NOT_FOUND)
     connect().post(f"/admin/users/{as_uuid(user_id, 'person')}/{action}", {"reason": reason})
     say("Done.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +27,11 @@ from imagefactory.kernel.errors import FactoryError
 
 log = logging.getLogger(__name__)
 MAX_OF_A_REQUEST = 20
+# What refusals are counted by is never a word that the client invents: there would be a new count for each.
+_ACTIONS = frozenset({"pull", "push", "delete", "*"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# The secret part of a link in a mail (kernel/secrets.py): who reads the record must not be let in by it.
+_LETS_IN = re.compile(r"[0-9a-fA-F]{32}\.[^/]+")
 
 
 def note(request: HttpRequest, error: FactoryError, status: int) -> None:
@@ -43,7 +49,7 @@ def note_scopes(request: HttpRequest, actor: Actor, refused: Sequence[tuple[str,
     """Keep in mind which repositories a registry token was refused for, and for which actions."""
     request._actor = actor  # type: ignore[attr-defined]  # noqa: SLF001 - ours, kept for this request
     for name, actions in refused:
-        asked = " and ".join(sorted(actions))[:60]
+        asked = " and ".join(sorted({a if a in _ACTIONS else "other" for a in actions}))
         tenant, _, rest = name.partition("/")
         project = _object(actor, {"project": rest.partition("/")[0]})[3] if tenant == actor.tenant_slug else None
         _noted(request).append(
@@ -70,10 +76,12 @@ def _refused(request: HttpRequest, error: FactoryError) -> AuditRefused:
     actor = _actor(request)
     match = request.resolver_match
     route = match.route.removeprefix("^").rstrip("$") if match else "unknown"
+    names = {k: v for k, v in match.kwargs.items() if not k.endswith("token")} if match else {}
+    method = request.method if request.method in _METHODS else "OTHER"
     return AuditRefused(
-        actor.tenant_id, f"{request.method} /{route}"[:200], request.path[:300], error.code,
+        actor.tenant_id, f"{method} /{route}"[:200], _LETS_IN.sub("…", request.path)[:300], error.code,
         str(error.details.get("permission", ""))[:60], str(error.details.get("capability", ""))[:60],
-        error.message[:400], *_object(actor, dict(match.kwargs) if match else {}),
+        error.message[:400], *_object(actor, names),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ def register(app: App) -> None:
         forget()
 
     tenant_tasks.register(app)
+    _register_audit(app)
 
     @app.task(name="notifications.send", pass_context=False)
     def send_mail(mail_id: str) -> None:
@@ -32,6 +33,23 @@ def register(app: App) -> None:
 
         send()
 
+    @app.periodic(cron="41 6 * * *")
+    @app.task(name="keys.warn", queueing_lock="keys.warn", pass_context=False)
+    def warn_of_expiring_keys(timestamp: int) -> None:
+        from imagefactory.domain.identity.services import warn_of_expiring_keys as warn
+        from imagefactory.kernel.actor import system
+
+        warn(system("key clock"))
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="directories.look", queueing_lock="directories.look", pass_context=False)
+    def look_who_left(timestamp: int) -> None:
+        from imagefactory.entry.jobs.directories import look_when_due
+
+        look_when_due(timestamp)
+
+
+def _register_audit(app: App) -> None:
     @app.periodic(cron="* * * * *")
     @app.task(name="audit.refusals", queueing_lock="audit.refusals", pass_context=False)
     def tell_counted_refusals(timestamp: int) -> None:
@@ -55,18 +73,3 @@ def register(app: App) -> None:
 
         make_partitions_ahead()
         drop_old_months(env.get().data_dir, env.get().audit_days)
-
-    @app.periodic(cron="41 6 * * *")
-    @app.task(name="keys.warn", queueing_lock="keys.warn", pass_context=False)
-    def warn_of_expiring_keys(timestamp: int) -> None:
-        from imagefactory.domain.identity.services import warn_of_expiring_keys as warn
-        from imagefactory.kernel.actor import system
-
-        warn(system("key clock"))
-
-    @app.periodic(cron="* * * * *")
-    @app.task(name="directories.look", queueing_lock="directories.look", pass_context=False)
-    def look_who_left(timestamp: int) -> None:
-        from imagefactory.entry.jobs.directories import look_when_due
-
-        look_when_due(timestamp)

@@ -38,6 +38,8 @@ def remove_due(batch: int = BATCH, seconds: float = SECONDS) -> int:
 
 def remove_tenant(tenant_id: uuid.UUID, batch: int = BATCH, deadline: float = float("inf")) -> bool:
     """Remove one tenant and return whether it is gone; not yet, when a worker still holds a build or time is up."""
+    if not identity.is_due(tenant_id):
+        return False
     builds.pause_builds(tenant_id, paused=True)
     cancel_all_of_tenant(tenant_id)
     if builds.still_running(tenant_id):

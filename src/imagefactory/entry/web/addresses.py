@@ -65,6 +65,10 @@ def of_installation(*roles: SystemRole) -> Need:
     return Need(Place.INSTALLATION, system_roles=frozenset(roles))
 
 
+SEE_ALL: Final = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
+CHANGE_ALL: Final = of_installation(SystemRole.ADMINISTRATOR)
+
+
 @dataclasses.dataclass(frozen=True)
 class Page:
     """One address: `needs` holds for reading it, `changes` for sending its form where that asks for more."""

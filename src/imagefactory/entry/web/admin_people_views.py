@@ -57,6 +57,11 @@ ACTIONS: Final[dict[str, Action]] = {
         "Ask for a new password", "They can do nothing before they have set a new password. Their API keys go on.",
         "A new password is asked for.", services.force_new_password, danger=True,
     ),
+    "reset-second-factors": Action(
+        "Take second factors", "For someone who lost them: app, security keys and recovery codes are gone, and all sign-ins "
+        "end. Their password alone signs them in again. Be sure who asks.",
+        "The second factors are taken.", services.reset_second_factors, danger=True,
+    ),
 }  # fmt: skip
 
 
@@ -86,6 +91,8 @@ def _page(actor: Actor, user_id: uuid.UUID, **more: Any) -> dict[str, Any]:
     offered = ["suspend", "end-sessions", "unlock"] if person.row.active else ["restore"]
     if person.row.active and not person.must_change_password:
         offered.append("force-password-change")
+    if person.has_second_factor:
+        offered.append("reset-second-factors")
     return {
         "person": person, "base": f"/admin/people/{user_id}", "may_change": able,
         "actions": [(key, ACTIONS[key]) for key in offered] if able else [],

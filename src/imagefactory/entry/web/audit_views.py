@@ -1,4 +1,4 @@
-"""Activity of a team or project, and the audit log of the installation: the list, its filters, its export."""
+"""Activity of a team or project, and the audit trail of the installation: the list, its filters, its export."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from imagefactory.domain.audit.services.trim import months
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.http.audit import export_answer
 from imagefactory.entry.web import audit_filter, audit_rows, show
+from imagefactory.entry.web.admin_views import administrator_of
 from imagefactory.entry.web.live import listen_to
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
@@ -78,7 +79,7 @@ def _export(request: HttpRequest, actor: Actor, scope: Scope, query: audit_filte
 @require_GET
 def installation(request: HttpRequest) -> HttpResponse:
     """Show what happened in all tenants and outside them, to system administrators."""
-    actor = actor_of(request, request.GET.get("tenant", "")[:64] or None)
+    actor = administrator_of(request)
     scope = selectors.installation_scope(actor)
     query = audit_filter.read(actor, _asked(request), everywhere=True)
     page = _page(request, scope, query, audit_rows.all_rows, "/admin/audit")
@@ -93,6 +94,6 @@ def installation(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def export_installation(request: HttpRequest) -> HttpResponseBase:
-    actor = actor_of(request, request.GET.get("tenant", "")[:64] or None)
+    actor = administrator_of(request)
     scope = selectors.installation_scope(actor)
     return _export(request, actor, scope, audit_filter.read(actor, _asked(request), everywhere=True), "audit")

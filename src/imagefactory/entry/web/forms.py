@@ -34,6 +34,12 @@ class Form:
         return 422 if self.errors else 200
 
 
+def version_of(data: QueryDict) -> int | None:
+    """Return the version that the form was made from, so that two people do not overwrite each other unseen."""
+    text = data.get("version", "")
+    return int(text) if text.isdecimal() and len(text) < 9 else None
+
+
 def typed(data: QueryDict, *names: str) -> dict[str, str]:
     """Return what was typed into these fields, bounded, with the line ends of this system."""
     return {name: data.get(name, "")[:MAX_TYPED].replace("\r\n", "\n").replace("\0", "") for name in names}

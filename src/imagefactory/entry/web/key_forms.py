@@ -6,11 +6,9 @@ import dataclasses
 import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from django.http import QueryDict
 
-from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import KeyView
 from imagefactory.domain.identity.states import KeyKind
 from imagefactory.domain.projects.selectors import list_projects, projects_by_id
@@ -135,11 +133,3 @@ def wanted_projects(actor: Actor, data: QueryDict) -> list[uuid.UUID] | None:
 def number(text: str) -> int:
     """Return a whole number as typed; what is none is -1, which every service refuses with its own sentence."""
     return int(text) if re.fullmatch("[0-9]{1,5}", text) else -1
-
-
-def tabs(actor: Actor, section: str) -> dict[str, Any]:
-    """Return what the tabs above these pages show to this person."""
-    return {
-        "section": section, "may_manage_some": actor.may_anywhere(Permission.TEAM_MANAGE),
-        "may_manage_all": actor.may(Permission.TEAM_MANAGE),
-    }  # fmt: skip

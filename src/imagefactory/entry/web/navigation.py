@@ -1,10 +1,12 @@
-"""The pages of a tenant that a person may open: one table for the sidebar and for the palette."""
+"""The pages that a person may open: one table for the sidebar and the palette, one for the sections of a team's settings."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+from imagefactory.domain.identity import policies
 from imagefactory.domain.identity.permissions import Capability, Permission
 from imagefactory.kernel.actor import Actor
 
@@ -36,35 +38,19 @@ _ENTRIES: Final = (
     Entry("Projects", "projects", Permission.PROJECT_VIEW, "project", "p", "repositories sources"),
     Entry("Images", "images", Permission.ARTIFACT_VIEW, "image", "i", "registry tags artifacts"),
     Entry("People", "people", Permission.PROJECT_VIEW, "people", "m", "members team invitations roles access"),
-    Entry(
-        "Settings", "settings/general", Permission.PROJECT_VIEW, "gear", "s", "team profile capabilities delete export"
-    ),
+    Entry("Settings", "settings/general", Permission.PROJECT_VIEW, "gear", "s", "team configuration"),
     Entry("New build", "builds/new", Permission.BUILD_START, "", "", "start run", capability=Capability.BUILD),
     Entry("Activity", "activity", Permission.AUDIT_VIEW, "activity", "a", "audit trail log history who"),
-    Entry("Service accounts", "settings/service-accounts", Permission.TEAM_MANAGE, "", "", "robots machines ci keys"),
-    Entry("Keys of the team", "settings/keys", Permission.TEAM_MANAGE, "", "", "api tokens", tenant_wide=True),
-    Entry(
-        "Sign-in of the team",
-        "settings/sign-in",
-        Permission.TEAM_MANAGE,
-        "",
-        "",
-        "sso oidc saml ldap directory provider",
-        tenant_wide=True,
-    ),
-    Entry("CI jobs", "settings/ci", Permission.TEAM_MANAGE, "", "", "github gitlab token trust", tenant_wide=True),
-    Entry("Network", "settings/network", Permission.SETTINGS_EDIT, "", "", "ip allow list cidr", tenant_wide=True),
     # A project is created in the whole tenant: no role in a project grants it.
     Entry("New project", "projects/new", Permission.PROJECT_CREATE, "", "", "create add", tenant_wide=True),
     Entry("Invite people", "people/invitations/new", Permission.TEAM_MANAGE, "", "", "invitation add member"),
-    Entry("Roles", "settings/roles", Permission.PROJECT_VIEW, "", "", "permissions rights custom"),
 )
 
 
 def entries(actor: Actor) -> list[Entry]:
     """Return the pages that the actor may open, in the order of the sidebar.
 
-    Overview, Projects, People, Roles and Settings are open to every member: they say whom to ask when there is no project
+    Overview, Projects, People and Settings are open to every member: they say whom to ask when there is no project
     yet.
     """
     return [
@@ -76,6 +62,59 @@ def entries(actor: Actor) -> list[Entry]:
             or (actor.may(e.permission) if e.tenant_wide else actor.may_anywhere(e.permission))
         )
     ]
+
+
+def _member(actor: Actor) -> bool:
+    return True
+
+
+def _decides_sign_in(actor: Actor) -> bool:
+    return policies.may_manage_providers(actor, actor.tenant) is True
+
+
+def _manages_some(actor: Actor) -> bool:
+    return actor.may_anywhere(Permission.TEAM_MANAGE)
+
+
+def _oversees_keys(actor: Actor) -> bool:
+    return policies.may_oversee_keys(actor) is True
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A section of a team's settings: its page is `/t/<team>/settings/<key>`, and `opens` says who may open that."""
+
+    key: str
+    label: str
+    opens: Callable[[Actor], bool]
+    words: str
+
+    def url(self, tenant: str) -> str:
+        return f"/t/{tenant}/settings/{self.key}"
+
+
+_SECTIONS: Final = (
+    Section("general", "General", _member, "profile name logo contact time zone"),
+    Section("capabilities", "Capabilities", _member, "entitlements may use ask"),
+    Section("sign-in", "Sign-in", _decides_sign_in, "sso oidc saml ldap directory provider second factor"),
+    Section("ci", "CI jobs", _decides_sign_in, "github gitlab token trust"),
+    Section("roles", "Roles", _member, "permissions rights custom"),
+    Section("service-accounts", "Service accounts", _manages_some, "robots machines ci keys"),
+    Section("keys", "Keys", _oversees_keys, "api tokens of the team"),
+    Section("network", "Network", _member, "ip allow list cidr"),
+    Section("danger", "Export and delete", _member, "archive remove end"),
+)
+
+
+def sections(actor: Actor) -> list[Section]:
+    """Return the sections of the actor's team's settings that they may open."""
+    return [s for s in _SECTIONS if s.opens(actor)]
+
+
+def settings_page(actor: Actor, section: str, **more: Any) -> dict[str, Any]:
+    """Return what every page of a team's settings is handed: the links of the sections, and what is its own."""
+    links = [(s.url(actor.tenant_slug), s.key, s.label) for s in sections(actor)]
+    return {"sections": links, "section": section, "tenant": actor.tenant_slug, **more}
 
 
 @dataclasses.dataclass(frozen=True)

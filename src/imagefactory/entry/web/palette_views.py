@@ -69,6 +69,11 @@ def _tenants(request: HttpRequest, text: str) -> Group:
 def _tenant(actor: Actor, text: str) -> list[Group]:
     slug = actor.tenant_slug
     pages = [Item(e.url(slug), e.label) for e in navigation.entries(actor) if _fits(text, e.label, e.words)]
+    pages += [
+        Item(s.url(slug), s.label, "Settings")
+        for s in navigation.sections(actor)
+        if _fits(text, s.label, "settings", s.words)
+    ]
     if _fits(text, "Notifications", "messages inbox unread"):
         pages.append(Item(f"{reverse('notifications')}?tenant={slug}", "Notifications"))
     return [Group("Pages", pages[:MOST]), _projects(actor, text), _builds(actor, text), _images(actor, text)]

@@ -26,8 +26,8 @@ from imagefactory.domain.identity.states import RoleScope
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import people_rows, show
-from imagefactory.entry.web.forms import Form, typed
-from imagefactory.entry.web.people_views import frame
+from imagefactory.entry.web.forms import Form, typed, version_of
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.rights import LABELS
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -44,7 +44,9 @@ def roles(request: HttpRequest, tenant: str) -> HttpResponse:
         (r.name, frozenset(r.permissions)) for r in own
     ]
     matrix = [(label, str(p), [p in held for _, held in columns]) for p, label in LABELS.items()]
-    page = frame(actor, "roles", own=own, roles=[name for name, _ in columns], matrix=matrix)
+    page = settings_page(
+        actor, "roles", manages=may_manage_somewhere(actor) is True, own=own, roles=[name for name, _ in columns], matrix=matrix,
+    )  # fmt: skip
     return show.page(request, "roles.html", page)
 
 
@@ -69,7 +71,7 @@ def new_role(request: HttpRequest, tenant: str) -> HttpResponse:
             return redirect(f"/t/{tenant}/settings/roles")
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
-    page = frame(actor, "roles", permissions=_permissions(actor, set(chosen)), scopes=SCOPES) | {"form": form}
+    page = settings_page(actor, "roles", permissions=_permissions(actor, set(chosen)), scopes=SCOPES, form=form)
     return show.page(request, "role_new.html", page, status=form.status)
 
 
@@ -96,10 +98,9 @@ def role(request: HttpRequest, tenant: str, role_id: uuid.UUID) -> HttpResponse:
             diff = [[label for p, label in LABELS.items() if p in side] for side in (gained, lost)]
         else:
             try:
-                version = form.value("version")
                 services.update_role(
                     actor, role_id, name=form.value("name"), description=form.value("description"), permissions=chosen,
-                    if_version=int(version) if version.isdecimal() and len(version) < 9 else None,
+                    if_version=version_of(request.POST),
                 )  # fmt: skip
                 messages.success(request, f"The role {form.value('name')} is saved. It holds from the next request on.")
                 return redirect(f"/t/{tenant}/settings/roles")
@@ -107,11 +108,11 @@ def role(request: HttpRequest, tenant: str, role_id: uuid.UUID) -> HttpResponse:
                 form = Form(form.values, error.fields)
             except Conflict as error:
                 form = Form(form.values, {"name": [error.message]})
-    page = frame(
+    page = settings_page(
         actor, "roles", role=found, permissions=_permissions(actor, chosen), holders=_holders(actor, found), diff=diff,
         may_edit=verdict is True, why=f"{verdict.reason} {verdict.granted_by}" if verdict is not True else "",
-        scope=dict(SCOPES)[found.scope],
-    ) | {"form": form}  # fmt: skip
+        scope=dict(SCOPES)[found.scope], form=form, manages=may_manage_somewhere(actor) is True,
+    )  # fmt: skip
     return show.page(request, "role.html", page, status=form.status)
 
 
@@ -135,5 +136,5 @@ def delete_role(request: HttpRequest, tenant: str, role_id: uuid.UUID) -> HttpRe
         r for r in role_choices(actor) if r.tenant_wide is (found.scope == RoleScope.TENANT) and r.custom_id != found.id
     ]
     choices = [("", "Choose a role"), *((r.key, people_rows.role_name(r)) for r in others)]
-    page = frame(actor, "roles", role=found, holders=_holders(actor, found), choices=choices) | {"form": form}
+    page = settings_page(actor, "roles", role=found, holders=_holders(actor, found), choices=choices, form=form)
     return show.page(request, "role_delete.html", page, status=form.status)

@@ -18,6 +18,7 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import key_forms as forms
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -50,7 +51,7 @@ def accounts(request: HttpRequest, tenant: str) -> HttpResponse:
     found = selectors.service_accounts(actor)
     names = forms.project_names(actor, (p for a in found for p in a.project_ids or ()))
     page = {
-        "tenant": tenant, **forms.tabs(actor, "service-accounts"), "form": Form(),
+        **settings_page(actor, "service-accounts"), "form": Form(),
         "rows": [(a, forms.where(a.project_ids, names)) for a in found],
         "review": [a for a in found if a.needs_review],
     }  # fmt: skip
@@ -69,7 +70,7 @@ def _form_page(request: HttpRequest, actor: Actor, form: Form, account: ServiceA
     held = {p for p in map(str, Permission) if actor.may_anywhere(p)}
     mine = actor.projects_with(Permission.TEAM_MANAGE)
     page: dict[str, Any] = {
-        "tenant": actor.tenant_slug, **forms.tabs(actor, "service-accounts"), "form": form, "account": account, "roles": ROLES,
+        **settings_page(actor, "service-accounts"), "form": form, "account": account, "roles": ROLES,
         "whole_team": actor.may(Permission.TEAM_MANAGE),
         "choices": forms.choices(
             actor, request.POST if request.method == "POST" else None, permissions=held, projects=mine,
@@ -123,7 +124,7 @@ def _account_page(
     keys = selectors.keys_of_account(actor, account.id)
     names = forms.project_names(actor, account.project_ids or ())
     page: dict[str, Any] = {
-        "tenant": actor.tenant_slug, **forms.tabs(actor, "service-accounts"), "form": form, "account": account, "made": made,
+        **settings_page(actor, "service-accounts"), "form": form, "account": account, "made": made,
         "host": env.get().host, "url": env.get().public_url, "rows": forms.key_rows(actor, keys),
         "where": forms.where(account.project_ids, names), "days_max_text": str(selectors.key_days_max(actor.tenant)),
         "choices": forms.choices(
@@ -173,7 +174,7 @@ def delete_account(request: HttpRequest, tenant: str, account_id: uuid.UUID) -> 
     actor = actor_of(request, tenant)
     found = selectors.service_account(actor, account_id)
     if request.method == "GET":
-        page = {"tenant": tenant, **forms.tabs(actor, "service-accounts"), "form": Form(), "account": found}
+        page = {**settings_page(actor, "service-accounts"), "form": Form(), "account": found}
         return show.page(request, "service_account_delete.html", page)
     services.delete_service_account(actor, account_id)
     messages.success(request, f"The service account {found.name} is deleted. None of its keys works any more.")
@@ -202,7 +203,7 @@ def rotate_key(request: HttpRequest, tenant: str, account_id: uuid.UUID, account
         except ValidationFailed as error:
             form = Form(form.values, error.fields)
     page = {
-        "tenant": tenant, **forms.tabs(actor, "service-accounts"), "form": form, "account": found, "key": key,
+        **settings_page(actor, "service-accounts"), "form": form, "account": found, "key": key,
         "overlaps": forms.OVERLAPS, "account_url": _address(tenant, account_id),
     }  # fmt: skip
     return show.page(request, "service_account_key_rotate.html", page, status=form.status)
@@ -213,7 +214,7 @@ def revoke_key(request: HttpRequest, tenant: str, account_id: uuid.UUID, account
     actor = actor_of(request, tenant)
     found, key = _key(actor, account_id, account_key_id)
     if request.method == "GET":
-        page = {"tenant": tenant, **forms.tabs(actor, "service-accounts"), "form": Form(), "account": found, "key": key}
+        page = {**settings_page(actor, "service-accounts"), "form": Form(), "account": found, "key": key}
         return show.page(request, "service_account_key_revoke.html", page)
     services.revoke_api_key(actor, key.id)
     messages.success(request, f"The key {key.name} is revoked. It stopped working at once.")

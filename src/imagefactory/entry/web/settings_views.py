@@ -22,7 +22,7 @@ from imagefactory.domain.projects.selectors import ProjectView, get_project, lis
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.build_form import upload_choices
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.forms import Form, typed, version_of
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, TooLarge, ValidationFailed
@@ -49,12 +49,6 @@ def _page(actor: Actor, project: ProjectView, section: str, **more: Any) -> dict
     }  # fmt: skip
 
 
-def _version(request: HttpRequest) -> int | None:
-    """Return the version that the form was made from, so that two people do not overwrite each other unseen."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isdecimal() and len(text) < 9 else None
-
-
 @require_http_methods(["GET", "POST"])
 def general(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     actor, found = _find(request, tenant, project)
@@ -62,7 +56,7 @@ def general(request: HttpRequest, tenant: str, project: str) -> HttpResponse:
     if request.method == "POST":
         form = Form(typed(request.POST, "name", "description"))
         try:
-            services.update_project(actor, found.id, if_version=_version(request), **form.values)
+            services.update_project(actor, found.id, if_version=version_of(request.POST), **form.values)
             messages.success(request, "The project's settings are saved.")
             return redirect(request.path)
         except ValidationFailed as error:
@@ -102,7 +96,7 @@ def _save_source(request: HttpRequest, actor: Actor, project: ProjectView) -> Fo
             values["upload_id"] = str(made.id)
         services.set_source(
             actor, project.id, kind=values["kind"], source=values, credential_id=credential_id,
-            if_version=_version(request),
+            if_version=version_of(request.POST),
         )  # fmt: skip
     except ValidationFailed as error:
         return Form(values, error.fields)

@@ -21,7 +21,8 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
 from imagefactory.entry.web.live import listen_to
-from imagefactory.entry.web.tenant_settings_views import Consequences, is_deleting, page_of
+from imagefactory.entry.web.navigation import settings_page
+from imagefactory.entry.web.tenant_settings_views import Consequences, is_deleting
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import Conflict, RateLimited, ValidationFailed
@@ -54,11 +55,11 @@ def danger(request: HttpRequest, tenant: str) -> HttpResponse:
     profile = selectors.tenant_profile(actor.tenant)
     may_end = policies.may_end_tenant(actor, actor.tenant) is True
     may_take = policies.may_take_export(actor, actor.tenant) is True
-    page = page_of(
+    page = settings_page(
         actor, "danger", form=form, profile=profile, may_end=may_end, deleting=is_deleting(profile.state),
         goes=consequences(actor, actor.tenant), days=env.get().deletion_grace_days, export_days=env.get().export_days,
         exports=selectors.exports_of(actor.tenant) if may_take else [], may_take=may_take,
-        owners=selectors.owners_of(actor.tenant), live_on=live_on, tenant=tenant,
+        owners=selectors.owners_of(actor.tenant), live_on=live_on,
     )  # fmt: skip
     return show.page(
         request, "tenant_settings_danger.html", page, status=status, blocks={"exports": "blocks/exports.html"}

@@ -15,6 +15,7 @@ from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import key_forms as forms
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, ValidationFailed
 
@@ -48,7 +49,7 @@ def keys(request: HttpRequest, tenant: str) -> HttpResponse:
     after = _after(request.GET.get("after", ""))
     found = selectors.keys_of_tenant(actor, search=search, after=after, limit=PAGE + 1)
     page = {
-        "form": form, "tenant": tenant, **forms.tabs(actor, "keys"), "search": search,
+        "form": form, **settings_page(actor, "keys"), "search": search,
         "rows": forms.key_rows(actor, found[:PAGE]), "after": found[PAGE - 1].id if len(found) > PAGE else "",
         "ci_rows": forms.key_rows(actor, selectors.ci_keys_of_tenant(actor)),
     }  # fmt: skip
@@ -61,7 +62,7 @@ def revoke_key(request: HttpRequest, tenant: str, tenant_key_id: uuid.UUID) -> H
     actor = actor_of(request, tenant)
     key = selectors.key_of_tenant(actor, tenant_key_id)
     if request.method == "GET":
-        page = {"form": Form(), "tenant": tenant, **forms.tabs(actor, "keys"), "key": key}
+        page = {"form": Form(), **settings_page(actor, "keys"), "key": key}
         return show.page(request, "tenant_key_revoke.html", page)
     services.revoke_api_key(actor, tenant_key_id)
     messages.success(request, f"The key {key.name} of {key.holder} is revoked. It stopped working at once.")
@@ -89,7 +90,7 @@ def network(request: HttpRequest, tenant: str) -> HttpResponse:
         except Conflict as error:
             form = Form(form.values, {"networks": [error.message]})
     page = {
-        "form": form, "tenant": tenant, **forms.tabs(actor, "network"), "networks": found.networks, "address": actor.address,
+        "form": form, **settings_page(actor, "network"), "networks": found.networks, "address": actor.address,
         "for_sessions": found.for_sessions, "may_edit": actor.may(Permission.SETTINGS_EDIT),
     }  # fmt: skip
     return show.page(request, "tenant_network.html", page, status=form.status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
 
 from django.contrib import messages
 from django.db import transaction
@@ -17,42 +16,18 @@ from imagefactory.domain.identity.permissions import (
     CAPABILITY_NAMES,
     LANGUAGES,
     Capability,
-    Permission,
 )
 from imagefactory.domain.identity.states import TenantState
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.forms import Form, typed, version_of
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.errors import Conflict, NotFound, RateLimited, TooLarge, ValidationFailed
 
-
-@dataclasses.dataclass(frozen=True)
-class Section:
-    """One section of the settings; without a permission every member sees it."""
-
-    key: str
-    label: str
-    permission: Permission | None = None
-
-
-# One line for each section; its page is /t/<team>/settings/<key>.
-SECTIONS: Final = (
-    Section("general", "General"),
-    Section("capabilities", "Capabilities"),
-    Section("sign-in", "Sign-in", Permission.TEAM_MANAGE),
-    Section("ci", "CI jobs", Permission.TEAM_MANAGE),
-    Section("danger", "Export and delete"),
-)
 _PROFILE = ("name", "time_zone", "language", "contact_email", "support_email")
-
-
-def page_of(actor: Actor, section: str, **more: Any) -> dict[str, Any]:
-    """Return what every section's page is handed: the sections that the actor may open, and what is its own."""
-    shown = [s for s in SECTIONS if s.permission is None or actor.may(s.permission)]
-    return {"sections": shown, "section": section, "base": f"/t/{actor.tenant_slug}/settings/", **more}
 
 
 def _may_change(actor: Actor) -> bool:
@@ -69,7 +44,7 @@ def general(request: HttpRequest, tenant: str) -> HttpResponse:
         if not form.errors:
             messages.success(request, "The team's settings are saved.")
             return redirect(request.path)
-    page = page_of(
+    page = settings_page(
         actor, "general", form=form, profile=profile, may_edit=_may_change(actor), zones=selectors.time_zones(),
         languages=list(LANGUAGES.items()), version=profile.version,
         logo=next((t.logo for t in selectors.tenants_of(actor.person) if t.id == actor.tenant_id), ""),
@@ -80,11 +55,9 @@ def general(request: HttpRequest, tenant: str) -> HttpResponse:
 def _save(request: HttpRequest, actor: Actor) -> Form:
     """Save the profile and the logo together, or neither."""
     values = typed(request.POST, *_PROFILE)
-    text = request.POST.get("version", "")
-    version = int(text) if text.isdecimal() and len(text) < 9 else None
     try:
         with transaction.atomic():
-            services.update_tenant(actor, actor.tenant, if_version=version, **values)
+            services.update_tenant(actor, actor.tenant, if_version=version_of(request.POST), **values)
             if file := request.FILES.get("logo"):
                 services.set_logo(actor, actor.tenant, file.read(services.MAX_LOGO_BYTES + 1))
             elif "remove_logo" in request.POST:
@@ -120,7 +93,7 @@ def capabilities(request: HttpRequest, tenant: str) -> HttpResponse:
     rows = [
         (str(c), CAPABILITY_NAMES[c].capitalize(), CAPABILITY_MEANINGS[c], c in actor.capabilities) for c in Capability
     ]
-    page = page_of(
+    page = settings_page(
         actor, "capabilities", form=Form(), rows=rows, may_ask=_may_change(actor),
         support=env.get().support_address,
         owners=selectors.owners_of(actor.tenant),
@@ -146,7 +119,7 @@ def ask(request: HttpRequest, tenant: str, capability: str) -> HttpResponse:
         except (Conflict, RateLimited) as error:
             form = Form(form.values, {"message": [error.message]})
             status = 429 if isinstance(error, RateLimited) else 409
-    page = page_of(
+    page = settings_page(
         actor, "capabilities", form=form, capability=capability, name=CAPABILITY_NAMES[wanted],
         meaning=CAPABILITY_MEANINGS[wanted],
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 
-from imagefactory.domain.identity.permissions import Permission, SystemRole
+from imagefactory.domain.identity.permissions import Permission
 from imagefactory.entry.web import (
     account_views,
     admin_pages,
@@ -31,12 +31,12 @@ from imagefactory.entry.web import (
 from imagefactory.entry.web.addresses import (
     MEMBER,
     OPEN,
+    SEE_ALL,
     SIGNED_IN,
     Page,
     in_project,
     in_some_project,
     in_tenant,
-    of_installation,
 )
 from imagefactory.entry.web.key_urls import KEY_PAGES
 from imagefactory.entry.web.sign_in_settings import pages as sign_in_settings
@@ -65,12 +65,9 @@ _B = f"{_P}/builds/<int:number>"
 
 VIEW, EDIT = in_project(Permission.PROJECT_VIEW), in_project(Permission.SETTINGS_EDIT)
 VIEW_BUILD, READ_LOG = in_project(Permission.BUILD_VIEW), in_project(Permission.LOG_DOWNLOAD)
-AUDIT = in_some_project(Permission.AUDIT_VIEW)
-AUDIT_ALL = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
 START, CANCEL = in_project(Permission.BUILD_START), in_project(Permission.BUILD_CANCEL)
 
 AUDIT = in_some_project(Permission.AUDIT_VIEW)
-SEE_ALL = of_installation(SystemRole.ADMINISTRATOR, SystemRole.READ_ONLY_ADMINISTRATOR)
 
 # Each area with many pages has a table of its own, added here.
 PAGES: Final = (
@@ -101,8 +98,6 @@ PAGES: Final = (
     Page(f"{_T}/activity/export", audit_views.export_activity, "activity-export", AUDIT),
     Page("admin/audit", audit_views.installation, "admin-audit", SEE_ALL),
     Page("admin/audit/export", audit_views.export_installation, "admin-audit-export", SEE_ALL),
-    Page("admin/audit", audit_views.installation, "admin-audit", AUDIT_ALL),
-    Page("admin/audit/export", audit_views.export_installation, "admin-audit-export", AUDIT_ALL),
     Page(f"{_T}/builds", build_list_views.tenant_builds, "builds", MEMBER),
     Page(f"{_T}/builds/new", build_list_views.choose_project, "build-choose", in_some_project(Permission.BUILD_START)),
     Page(f"{_T}/projects", project_views.projects, "projects", MEMBER),

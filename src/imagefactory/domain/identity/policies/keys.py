@@ -45,6 +45,19 @@ def may_manage_account(actor: Actor, project_ids: Collection[uuid.UUID] | None) 
     return True
 
 
+def may_hand_out(actor: Actor, permissions: Collection[str], project_ids: Collection[uuid.UUID] | None) -> Verdict:
+    """Whoever gets to see a service account's key holds themselves all that it may do: else they could do it with the key."""
+    places = [None] if project_ids is None else list(project_ids)
+    lacking = [p for p in Permission if p in permissions and not all(actor.may(p, place) for place in places)]
+    if not lacking:
+        return True
+    return Refusal(
+        str(lacking[0]),
+        f"This service account may do more there than you may yourself: {', '.join(lacking[:5])}.",
+        "An owner of the team can make, replace and switch on its keys.",
+    )
+
+
 def may_oversee_keys(actor: Actor) -> Verdict:
     """All keys of a tenant are seen by who manages its whole team."""
     return may(actor, Permission.TEAM_MANAGE)
@@ -56,15 +69,10 @@ def may_rule_keys(actor: Actor) -> Verdict:
     return may_oversee_keys(actor) if refused is True else refused
 
 
-def may_see_networks(actor: Actor) -> Verdict:
-    """The list of networks is read by who may change it."""
-    return may(actor, Permission.SETTINGS_EDIT)
-
-
 def may_set_networks(actor: Actor) -> Verdict:
     """The list of networks holds for the whole tenant, and is changed from a sign-in."""
     refused = _as_person(actor, "settings:edit", "change the list of networks")
-    return may_see_networks(actor) if refused is True else refused
+    return may(actor, Permission.SETTINGS_EDIT) if refused is True else refused
 
 
 def may_clear_networks(actor: Actor) -> Verdict:

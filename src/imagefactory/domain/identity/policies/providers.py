@@ -38,13 +38,3 @@ def may_manage_providers(actor: Actor, tenant_id: uuid.UUID | None) -> Verdict:
         "Only owners of the team change how its members sign in.",
         "An owner can do it or make you one.",
     )
-
-
-def may_read_installation_providers(actor: Actor) -> Verdict:
-    """Administrators, those who only read too, see how people sign in to the installation."""
-    if actor.sees_installation or actor.kind is ActorKind.SYSTEM:
-        return True
-    return Refusal(
-        "providers:view", "Only system administrators see how people sign in to the installation.",
-        "A system administrator can grant it.",
-    )  # fmt: skip

@@ -18,7 +18,8 @@ def may_change_tenant(actor: Actor, tenant_id: uuid.UUID) -> Verdict:
     """
     if actor.kind is ActorKind.SYSTEM or actor.is_system_admin:
         return True
-    _must_be_in(actor, tenant_id)
+    if (outside := _outside(actor, tenant_id)) is not None:
+        return outside
     verdict = may(actor, Permission.SETTINGS_EDIT)
     if verdict is not True and verdict.code == "permission_denied":
         return Refusal(
@@ -34,7 +35,8 @@ def may_end_tenant(actor: Actor, tenant_id: uuid.UUID) -> Verdict:
     """
     if actor.kind is ActorKind.SYSTEM or actor.is_system_admin:
         return True
-    _must_be_in(actor, tenant_id)
+    if (outside := _outside(actor, tenant_id)) is not None:
+        return outside
     if actor.is_program:
         return Refusal("tenant:end", "A key does not export, delete or keep a team.", "An owner signs in to do that.")
     if actor.role == Role.OWNER:
@@ -60,6 +62,16 @@ def may_take_export(actor: Actor, tenant_id: uuid.UUID) -> Verdict:
     return Refusal("tenant:export", "An export is handed to owners of the team only.", "An owner can download it.")
 
 
-def _must_be_in(actor: Actor, tenant_id: uuid.UUID) -> None:
-    if actor.tenant_id != tenant_id and not actor.sees_installation:
+def _outside(actor: Actor, tenant_id: uuid.UUID) -> Refusal | None:
+    """Return why whoever is not in the tenant changes nothing there, though they may see it; what they are elsewhere counts for nothing.
+
+    Raises NotFound for whoever may not even see it.
+    """
+    if actor.tenant_id == tenant_id:
+        return None
+    if not actor.sees_installation:
         raise NotFound("tenant")
+    return Refusal(
+        "installation:change", "Read-only administrators see everything and change nothing.",
+        "An administrator can do it.",
+    )  # fmt: skip

@@ -45,12 +45,12 @@ from imagefactory.domain.identity.selectors.proofs import Letter as Letter
 from imagefactory.domain.identity.selectors.proofs import letter as letter
 from imagefactory.domain.identity.selectors.proofs import link_works as link_works
 from imagefactory.domain.identity.selectors.providers import LinkView as LinkView
+from imagefactory.domain.identity.selectors.providers import MemberRules as MemberRules
 from imagefactory.domain.identity.selectors.providers import ProviderButton as ProviderButton
 from imagefactory.domain.identity.selectors.providers import ProviderConnection as ProviderConnection
 from imagefactory.domain.identity.selectors.providers import ProviderView as ProviderView
 from imagefactory.domain.identity.selectors.providers import RoleRow as RoleRow
 from imagefactory.domain.identity.selectors.providers import buttons_for_address as buttons_for_address
-from imagefactory.domain.identity.selectors.providers import buttons_for_tenant as buttons_for_tenant
 from imagefactory.domain.identity.selectors.providers import connection as connection
 from imagefactory.domain.identity.selectors.providers import directories as directories
 from imagefactory.domain.identity.selectors.providers import get_provider as get_provider
@@ -58,14 +58,13 @@ from imagefactory.domain.identity.selectors.providers import installation_button
 from imagefactory.domain.identity.selectors.providers import linkable as linkable
 from imagefactory.domain.identity.selectors.providers import links_of as links_of
 from imagefactory.domain.identity.selectors.providers import list_providers as list_providers
+from imagefactory.domain.identity.selectors.providers import member_rules as member_rules
 from imagefactory.domain.identity.selectors.providers import people_known_to as people_known_to
-from imagefactory.domain.identity.selectors.providers import requires_sso as requires_sso
 from imagefactory.domain.identity.selectors.providers import tenant_named as tenant_named
 from imagefactory.domain.identity.selectors.providers import waiting_domains as waiting_domains
 from imagefactory.domain.identity.selectors.second_factors import factors_of as factors_of
 from imagefactory.domain.identity.selectors.second_factors import has_second_factor as has_second_factor
 from imagefactory.domain.identity.selectors.second_factors import is_fresh as is_fresh
-from imagefactory.domain.identity.selectors.second_factors import requires_second_factor as requires_second_factor
 from imagefactory.domain.identity.selectors.second_factors import second_factors as second_factors
 from imagefactory.domain.identity.selectors.second_factors import (
     tenants_that_want_a_factor as tenants_that_want_a_factor,

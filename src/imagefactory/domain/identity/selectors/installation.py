@@ -16,6 +16,7 @@ from imagefactory.domain.identity.models import Membership, Tenant, User
 from imagefactory.domain.identity.permissions import Capability, SystemRole
 from imagefactory.domain.identity.selectors.people import Person
 from imagefactory.domain.identity.selectors.rights import SYSTEM_ROLE_FIELDS, capabilities_of, system_roles_of
+from imagefactory.domain.identity.selectors.second_factors import has_second_factor
 from imagefactory.domain.identity.selectors.sessions import SessionView, open_sessions
 from imagefactory.domain.identity.selectors.tenants import TenantView, tenants_of
 from imagefactory.domain.identity.states import TenantState
@@ -61,6 +62,7 @@ class PersonDetail:
     tenants: Sequence[TenantView]
     sessions: Sequence[SessionView]
     must_change_password: bool
+    has_second_factor: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +151,10 @@ def get_person(actor: Actor, user_id: uuid.UUID) -> PersonDetail:
     if not rows:
         raise PersonNotFound
     user = User.objects.get(id=user_id)
-    return PersonDetail(rows[0], user.time_zone, tenants_of(user_id), open_sessions(user_id), user.must_change_password)
+    return PersonDetail(
+        rows[0], user.time_zone, tenants_of(user_id), open_sessions(user_id), user.must_change_password,
+        has_second_factor(user_id),
+    )  # fmt: skip
 
 
 def members_of_tenant(actor: Actor, tenant_id: uuid.UUID, limit: int = PAGE) -> list[PersonRow]:

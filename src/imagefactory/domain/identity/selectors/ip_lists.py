@@ -61,6 +61,6 @@ def check_address(tenant: Tenant, address: str, *, program: bool) -> None:
 
 
 def ip_list(actor: Actor) -> IpListView:
-    """Return the list of the actor's tenant."""
+    """Return the list of the actor's tenant; every member may know from where they are let in."""
     found = IpList.objects.filter(tenant_id=require_tenant(actor)).first()
     return IpListView(found.networks, found.for_sessions, found.version) if found else IpListView()

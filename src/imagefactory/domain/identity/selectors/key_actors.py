@@ -114,7 +114,7 @@ def _with_rights(key: ApiKey, request_id: str = "", address: str = "") -> Actor:
     if account is not None:
         kind, name = ActorKind.SERVICE_ACCOUNT, service_account_label(account.name)
         held = account_permissions(account) & frozenset(key.scopes)
-        rights = _held(key.tenant, held, _narrowest(key, account), account.role)
+        rights = _held(key.tenant, held, narrowest(key, account), account.role)
     else:
         kind, name = ActorKind.CI, ci_label(key)
         rights = _held(key.tenant, frozenset(key.scopes), key.project_ids or [])
@@ -142,7 +142,7 @@ def _held(tenant: Tenant, permissions: frozenset[str], projects: list[uuid.UUID]
     return found if tenant.state == TenantState.ACTIVE else found.limited_to(READ_ONLY)
 
 
-def _narrowest(key: ApiKey, account: ServiceAccount) -> list[uuid.UUID] | None:
+def narrowest(key: ApiKey, account: ServiceAccount) -> list[uuid.UUID] | None:
     """Return the projects of a service account's key: never more than its account has now."""
     if key.project_ids is None or account.project_ids is None:
         return account.project_ids if key.project_ids is None else key.project_ids

@@ -16,6 +16,7 @@ from imagefactory.domain.identity.policies.members import may_remove
 from imagefactory.domain.identity.policies.roles import RoleChoice
 from imagefactory.domain.identity.selectors.people import Person
 from imagefactory.domain.identity.selectors.roles import choice_of, visible_bindings
+from imagefactory.domain.identity.selectors.second_factors import people_with_factor
 from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.domain.identity.states import InvitationState
 from imagefactory.kernel.actor import Actor
@@ -33,7 +34,7 @@ class Held:
 
 @dataclasses.dataclass(frozen=True)
 class MemberView:
-    """A member. `email` and `last_active_at` are empty for those who do not manage a team."""
+    """A member. `email`, `last_active_at` and `second_factor` are empty for those who do not manage a team."""
 
     id: uuid.UUID
     name: str
@@ -42,6 +43,7 @@ class MemberView:
     joined_at: dt.datetime
     invited_by: str
     last_active_at: dt.datetime | None
+    second_factor: bool | None
 
     @property
     def is_owner(self) -> bool:
@@ -72,7 +74,7 @@ def list_members(
     after: str = "",
     limit: int = 50,
 ) -> tuple[list[MemberView], str]:
-    """Return members by name, and the cursor of the next page or an empty string; five queries however many there are.
+    """Return members by name, and the cursor of the next page or an empty string; six queries however many there are.
 
     `role` is the key of a role that they hold somewhere, `project_id` a project in which they hold one.
     """
@@ -133,10 +135,12 @@ def _views(actor: Actor, rows: Collection[Membership]) -> list[MemberView]:
     for b in bindings.select_related("custom_role").order_by("created_at", "id"):
         held.setdefault(b.user_id, []).append(Held(choice_of(b.role, b.custom_role), b.project_id))
     told = sees_addresses(actor)
+    protected = people_with_factor([m.user_id for m in rows]) if told else set()
     return [
         MemberView(
             m.user_id, m.user.name, m.user.email if told or m.user_id == actor.user_id else "", held.get(m.user_id, []),
             m.created_at, m.invited_by.name if m.invited_by else "", m.last_active_at if told else None,
+            m.user_id in protected if told else None,
         )
         for m in rows
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from imagefactory.domain.identity.errors import ProviderNotFound
 from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, ProviderRole, Tenant
 from imagefactory.domain.identity.states import ProviderKind
 from imagefactory.kernel import secrets
-from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import authorize
 
 MOST = 100  # providers of one tenant, and of the installation
@@ -92,7 +92,7 @@ def provider_row(actor: Actor, provider_id: uuid.UUID) -> IdentityProvider:
     row = IdentityProvider.objects.filter(id=provider_id).first()
     if row is None or (row.tenant_id is not None and row.tenant_id != actor.tenant):
         raise ProviderNotFound
-    if row.tenant_id is None and policies.may_read_installation_providers(actor) is not True:
+    if row.tenant_id is None and not (actor.sees_installation or actor.kind is ActorKind.SYSTEM):
         raise ProviderNotFound
     if row.tenant_id is not None:
         authorize(policies.may_manage_providers(actor, row.tenant_id))
@@ -113,10 +113,10 @@ def get_provider(actor: Actor, provider_id: uuid.UUID) -> ProviderView:
 def list_providers(actor: Actor, tenant_id: uuid.UUID | None) -> list[ProviderView]:
     """Return the providers of the actor's tenant, or of the installation for None, by name.
 
-    Raises PermissionDenied.
+    Raises PermissionDenied, and NotFound for the installation's to whoever holds no system role.
     """
     if tenant_id is None:
-        authorize(policies.may_read_installation_providers(actor))
+        authorize(policies.may_see_installation(actor))
     else:
         authorize(policies.may_manage_providers(actor, tenant_id))
     rows = IdentityProvider.objects.filter(tenant=tenant_id).order_by("name")[:MOST]
@@ -134,13 +134,13 @@ def _view(row: IdentityProvider, people: int = 0, roles: Sequence[RoleRow] = ())
 
 def tenant_named(actor: Actor, slug: str) -> uuid.UUID | None:
     """Return the tenant with this slug, for administrators who name it in an installation's provider."""
-    authorize(policies.may_read_installation_providers(actor))
+    authorize(policies.may_see_installation(actor))
     return Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
 
 
 def waiting_domains(actor: Actor) -> list[tuple[ProviderView, str]]:
     """Return the tenants' providers whose domains nobody confirmed yet, with the tenant's name; for administrators."""
-    authorize(policies.may_read_installation_providers(actor))
+    authorize(policies.may_see_installation(actor))
     rows = IdentityProvider.objects.filter(tenant__isnull=False, domains_confirmed=False).exclude(domains=[])
     return [(_view(r), r.tenant.name) for r in rows.select_related("tenant").order_by("created_at")[:MOST] if r.tenant]
 
@@ -167,14 +167,6 @@ def directories() -> list[uuid.UUID]:
 def installation_buttons() -> list[ProviderButton]:
     """Return the installation's providers, which the sign-in page shows to everyone."""
     return _buttons(Q(tenant=None))
-
-
-def buttons_for_tenant(tenant_id: uuid.UUID) -> list[ProviderButton]:
-    """Return the providers that open a tenant: its own first, then the installation's.
-
-    For pages whose reader already proved that they may know the tenant: an invitation's link, a member.
-    """
-    return [*_buttons(Q(tenant_id=tenant_id)), *installation_buttons()]
 
 
 def buttons_for_address(email: str, tenant: str = "") -> list[ProviderButton]:
@@ -227,9 +219,18 @@ def linkable(actor: Actor) -> list[LinkChoice]:
     return [LinkChoice(r.id, r.name, r.tenant.name if r.tenant else "") for r in rows.order_by("name")[:MOST]]
 
 
-def requires_sso(actor: Actor) -> bool:
-    """Whether members of the actor's tenant must come through a provider."""
-    return Tenant.objects.filter(id=actor.tenant, requires_sso=True).exists()
+@dataclasses.dataclass(frozen=True)
+class MemberRules:
+    """How members of a tenant must sign in."""
+
+    sso: bool = False
+    second_factor: bool = False
+
+
+def member_rules(actor: Actor) -> MemberRules:
+    """Return how members of the actor's tenant must sign in."""
+    row = Tenant.objects.filter(id=actor.tenant).values_list("requires_sso", "second_factor_required").first()
+    return MemberRules(*row) if row else MemberRules()
 
 
 def people_known_to(provider_id: uuid.UUID, after: uuid.UUID | None, limit: int) -> list[tuple[uuid.UUID, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Collection
 
 from allauth.mfa.models import Authenticator
 
@@ -45,6 +46,12 @@ def has_second_factor(user_id: uuid.UUID) -> bool:
     return bool(Authenticator.objects.filter(user_id=user_id, type__in=KINDS).exists())
 
 
+def people_with_factor(user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of these people whose account a password alone does not open."""
+    rows = Authenticator.objects.filter(user_id__in=user_ids, type__in=KINDS)
+    return set(rows.values_list("user_id", flat=True))
+
+
 def _factor(row: Authenticator) -> Factor:
     name = str(row.data.get("name") or "Authenticator app")
     return Factor(row.pk, str(row.type), name, row.created_at, row.last_used_at)
@@ -73,11 +80,6 @@ def tenants_that_want_a_factor(actor: Actor) -> list[str]:
         .order_by("name")
         .values_list("name", flat=True)[:50]
     )
-
-
-def requires_second_factor(actor: Actor) -> bool:
-    """Whether the actor's tenant opens only to people with a second factor."""
-    return Tenant.objects.filter(id=actor.tenant, second_factor_required=True).exists()
 
 
 def is_fresh(actor: Actor) -> bool:

@@ -16,6 +16,7 @@ from imagefactory.domain.identity.services.account import remember_tenant as rem
 from imagefactory.domain.identity.services.account import update_profile as update_profile
 from imagefactory.domain.identity.services.administration import end_sessions as end_sessions
 from imagefactory.domain.identity.services.administration import force_new_password as force_new_password
+from imagefactory.domain.identity.services.administration import reset_second_factors as reset_second_factors
 from imagefactory.domain.identity.services.administration import restore_account as restore_account
 from imagefactory.domain.identity.services.administration import suspend_account as suspend_account
 from imagefactory.domain.identity.services.administration import unlock_account as unlock_account
@@ -137,6 +138,7 @@ from imagefactory.domain.identity.services.tenant_profile import set_logo as set
 from imagefactory.domain.identity.services.tenant_profile import update_tenant as update_tenant
 from imagefactory.domain.identity.services.tenant_removal import due_for_removal as due_for_removal
 from imagefactory.domain.identity.services.tenant_removal import finish_removal as finish_removal
+from imagefactory.domain.identity.services.tenant_removal import is_due as is_due
 from imagefactory.domain.identity.services.tenant_removal import remove_people as remove_people
 from imagefactory.domain.identity.services.tenant_states import approve_tenant as approve_tenant
 from imagefactory.domain.identity.services.tenant_states import delete_tenant as delete_tenant

@@ -12,6 +12,7 @@ from imagefactory.domain.identity.services.checks import (
     password_errors,
     person_errors,
 )
+from imagefactory.domain.identity.services.email_proofs import end_links_of
 from imagefactory.domain.identity.services.session_ends import end_all_of
 from imagefactory.domain.identity.states import SessionKind
 from imagefactory.kernel.actor import NOBODY, Actor
@@ -67,6 +68,7 @@ def change_password(actor: Actor, *, old: str, new: str) -> None:
         # The browser that asks goes on; a program signs in again with the new password.
         browser = AuthSession.objects.filter(id=actor.session, kind=SessionKind.BROWSER).exists()
         end_all_of(user.id, keep=actor.session if browser else NOBODY)
+        end_links_of(user.id)
         emit(actor, events.PasswordChanged(None, user.id, how))
 
 

@@ -1,4 +1,4 @@
-"""What administrators do to accounts: suspend, restore, end sessions, unlock."""
+"""What administrators do to accounts: suspend, restore, end sessions, help with signing in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import uuid
 from django.db import transaction
 
 from imagefactory.domain.identity import events, policies
-from imagefactory.domain.identity.errors import PersonNotFound
 from imagefactory.domain.identity.models import User
 from imagefactory.domain.identity.services.reasons import reason_of
 from imagefactory.domain.identity.services.session_ends import end_all_of
-from imagefactory.domain.identity.services.sign_in_admin import force_password_change, unlock_sign_in
+from imagefactory.domain.identity.services.sign_in_admin import (
+    force_password_change,
+    locked_person,
+    remove_second_factors,
+    unlock_sign_in,
+)
 from imagefactory.domain.identity.services.system_roles import lock_administrators, require_another_administrator
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -29,7 +33,7 @@ def suspend_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
     why = reason_of(reason)
     with transaction.atomic():
         lock_administrators(actor)
-        user = _locked(user_id)
+        user = locked_person(user_id)
         if not user.is_active:
             return
         if user.is_system_admin:
@@ -47,7 +51,7 @@ def restore_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
     authorize(policies.may_change_installation(actor))
     why = reason_of(reason)
     with transaction.atomic():
-        user = _locked(user_id)
+        user = locked_person(user_id)
         if User.objects.filter(id=user.id, is_active=False).update(is_active=True):
             emit(actor, events.AccountRestored(None, user.id, user.email, _OFF, _ON, why))
 
@@ -60,7 +64,7 @@ def end_sessions(actor: Actor, user_id: uuid.UUID, *, reason: str) -> int:
     authorize(policies.may_change_installation(actor))
     why = reason_of(reason)
     with transaction.atomic():
-        user = _locked(user_id)
+        user = locked_person(user_id)
         ended = end_all_of(user.id)
         emit(actor, events.SessionsEnded(None, user.id, ended, why))
     return len(ended)
@@ -75,7 +79,7 @@ def unlock_account(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
     why = reason_of(reason)
     with transaction.atomic():
         unlock_sign_in(actor, user_id)
-        emit(actor, events.AccountHelped(None, user_id, _locked(user_id).email, "unlock", why))
+        emit(actor, events.AccountHelped(None, user_id, locked_person(user_id).email, "unlock", why))
 
 
 def force_new_password(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
@@ -87,11 +91,16 @@ def force_new_password(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None
     why = reason_of(reason)
     with transaction.atomic():
         force_password_change(actor, user_id)
-        emit(actor, events.AccountHelped(None, user_id, _locked(user_id).email, "force_password_change", why))
+        emit(actor, events.AccountHelped(None, user_id, locked_person(user_id).email, "force_password_change", why))
 
 
-def _locked(user_id: uuid.UUID) -> User:
-    user = User.objects.select_for_update().filter(id=user_id).first()
-    if user is None:
-        raise PersonNotFound
-    return user
+def reset_second_factors(actor: Actor, user_id: uuid.UUID, *, reason: str) -> None:
+    """Take the second factors from someone who lost them, and end their sign-ins. Safe to repeat.
+
+    Raises PermissionDenied, ValidationFailed, NotFound.
+    """
+    authorize(policies.may_change_installation(actor))
+    why = reason_of(reason)
+    with transaction.atomic():
+        remove_second_factors(actor, user_id)
+        emit(actor, events.AccountHelped(None, user_id, locked_person(user_id).email, "reset_second_factors", why))

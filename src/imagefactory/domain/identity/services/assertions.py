@@ -8,14 +8,18 @@ import uuid
 from collections.abc import Sequence
 from typing import NoReturn
 
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
 from imagefactory.domain.identity import events, policies
 from imagefactory.domain.identity.errors import ProviderNotFound, ProviderRefused
-from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, SpentToken, User
+from imagefactory.domain.identity.models import ExternalIdentity, IdentityProvider, Membership, SpentToken, Tenant, User
 from imagefactory.domain.identity.selectors import user_with_email
+from imagefactory.domain.identity.selectors.invitations import same_address
 from imagefactory.domain.identity.services import provider_settings
+from imagefactory.domain.identity.services.email_proofs import end_links_of
 from imagefactory.domain.identity.services.provider_roles import apply_roles, join_tenant
+from imagefactory.domain.identity.services.session_ends import end_all_of
 from imagefactory.kernel.actor import Actor, ActorKind
 from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
@@ -69,6 +73,9 @@ def accept_assertion(actor: Actor, provider_id: uuid.UUID, said: Assertion, *, p
             provider = IdentityProvider.objects.select_for_update().filter(id=provider_id).first()
             if provider is None:
                 raise ProviderNotFound
+            # Who is being removed from the team is not let in and made a member again in the same moment.
+            if provider.tenant_id is not None:
+                Tenant.objects.select_for_update().get(id=provider.tenant_id)
             user, link = _person(actor, provider, said, proven_address)
             author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
             if said.groups is not None or provider.creates_people:
@@ -123,9 +130,27 @@ def _person(
         _refuse("not_a_member")
     if ExternalIdentity.objects.filter(provider=provider, user=user).exists():
         _refuse("other_subject")
+    if provider.tenant_id is None and not user.email_confirmed:
+        _claim(actor, user)
     link = ExternalIdentity.objects.create(provider=provider, user=user, subject=said.subject)
     emit(actor, events.IdentityLinked(provider.tenant_id, user.id, provider.id, provider.name, "first sign-in"))
     return user, link
+
+
+def _claim(actor: Actor, user: User) -> None:
+    """Give an account to the person of its address, who is here now, and take it from whoever made it and never was.
+
+    What that one set up would let them in again: the password, other links, second factors, open sign-ins.
+    """
+    user.set_unusable_password()
+    user.email_confirmed, user.must_change_password = True, False
+    user.save(update_fields=["password", "email_confirmed", "must_change_password"])
+    ExternalIdentity.objects.filter(user=user).delete()
+    Authenticator.objects.filter(user=user).delete()
+    end_all_of(user.id)
+    end_links_of(user.id)
+    author = dataclasses.replace(actor, kind=ActorKind.USER, user_id=user.id, name=user.name, email=user.email)
+    emit(author, events.EmailConfirmed(None, user.id, user.email))
 
 
 def _is_member(tenant_id: uuid.UUID, user_id: uuid.UUID) -> bool:
@@ -143,7 +168,7 @@ def _believed_address(provider: IdentityProvider, said: Assertion) -> str:
 
 
 def _made(actor: Actor, provider: IdentityProvider, said: Assertion, email: str, proven_address: str) -> User:
-    proven = bool(proven_address) and proven_address.lower() == email.lower()
+    proven = bool(proven_address) and same_address(proven_address, email)
     # An address in a domain that nobody confirmed could be anyone's: no account is made in their name.
     if not proven and not (provider.creates_people and provider.domains_confirmed):
         _refuse("unknown")

@@ -17,27 +17,33 @@ from imagefactory.kernel.actor import Actor, system
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.outbox.emit import emit
 
+_NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-def _new(actor: Actor, user_id: uuid.UUID, how: str) -> AuthSession:
+
+def _new(actor: Actor, user_id: uuid.UUID, how: str, *, proven: bool) -> AuthSession:
     moment = now()
     return AuthSession.objects.create(
-        user_id=user_id, kind=SessionKind.BROWSER, how=how, last_used_at=moment, proven_at=moment,
+        user_id=user_id, kind=SessionKind.BROWSER, how=how, last_used_at=moment,
+        proven_at=moment if proven else _NEVER,
         refresh_expires_at=moment + dt.timedelta(days=env.get().session_days),
         address=actor.address[:64], user_agent=actor.user_agent,
     )  # fmt: skip
 
 
-def open_browser_session(actor: Actor, user_id: uuid.UUID, *, how: str) -> uuid.UUID:
-    """Return the id of a new sign-in of someone who has proven all that their account asks for; `how` names it."""
+def open_browser_session(actor: Actor, user_id: uuid.UUID, *, how: str, proven: bool = True) -> uuid.UUID:
+    """Return the id of a new sign-in of someone who has proven all that their account asks for; `how` names it.
+
+    `proven` is False where others vouched for them: before changes to what protects the account they show its password.
+    """
     with transaction.atomic():
-        session = _new(actor, user_id, how)
+        session = _new(actor, user_id, how, proven=proven)
         signed_in(actor, session)
     return session.id
 
 
 def adopt_browser_session(actor: Actor, user_id: uuid.UUID) -> uuid.UUID:
     """Return the id of a new sign-in for a session that is older than this table; its time counts from now."""
-    return _new(actor, user_id, "").id
+    return _new(actor, user_id, "", proven=True).id
 
 
 def use_browser_session(session_id: uuid.UUID, user_id: uuid.UUID, *, counts: bool) -> User | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 import zoneinfo
 
 from django.contrib.auth import password_validation
@@ -45,6 +46,12 @@ def address_errors(email: str) -> list[str]:
         validate_email(email)
     except ValidationError:
         return ["This is not an e-mail address. It looks like name@example.com."]
+    name, _, host = email.rpartition("@")
+    # The database takes some of them for the letters that they look like, and so for someone else's address.
+    if not name.isascii() or unicodedata.normalize("NFKC", host) != host:
+        return [
+            "Write the e-mail address with the plain letters a to z; one of its letters only looks like one of them."
+        ]
     return plain_text_errors(email)
 
 

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 
@@ -108,7 +109,7 @@ def _fields(form: CiTrustForm) -> dict[str, Any]:
         wrong["issuer"] = ["Give the issuer's https address, such as https://token.actions.githubusercontent.com."]
     if not 1 <= len(form.audience.strip()) <= 200:
         wrong["audience"] = ["Say which audience the token must be made for, such as this factory's address."]
-    if about := _claims_wrong(claims):
+    if about := _claims_wrong(claims) or _anyones(form.issuer, claims):
         wrong["claims"] = [about]
     if not form.project_ids or len(form.project_ids) > 100:
         wrong["projects"] = ["Choose at least one project that the jobs work in."]
@@ -138,3 +139,27 @@ def _claims_wrong(claims: Mapping[str, str]) -> str:
     if all(not pattern.strip("*/") for pattern in claims.values()):
         return "At least one claim must say more than *: which repository or which group the jobs belong to."
     return ""
+
+
+# These sign for the jobs of everyone in the world, for any audience that a job asks for.
+_PUBLIC = frozenset({"token.actions.githubusercontent.com", "gitlab.com"})
+_WHOSE = (
+    "sub", "repository", "repository_id", "repository_owner", "repository_owner_id", "project_path", "project_id",
+    "namespace_path", "namespace_id", "job_workflow_ref",
+)  # fmt: skip
+
+
+def _anyones(issuer: str, claims: Mapping[str, str]) -> str:
+    """Return what is wrong with claims that a stranger's job at a public issuer can fit as well, or nothing."""
+    if (urlsplit(issuer.strip()).hostname or "") not in _PUBLIC or any(_names_one(claims.get(c, "")) for c in _WHOSE):
+        return ""
+    return (
+        "Everyone's jobs are signed by this issuer. Name whose jobs these are, with the owner written out: "
+        "repository = team/app or team/*, or project_path = group/app."
+    )
+
+
+def _names_one(pattern: str) -> bool:
+    """Whether a pattern holds for one owner only: there is no * in it, or only behind the owner's name."""
+    before, star, _ = pattern.partition("*")
+    return bool(pattern) and (not star or "/" in before.lstrip("/"))

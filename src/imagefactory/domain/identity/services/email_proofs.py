@@ -38,6 +38,15 @@ def new_proof(user: User, purpose: ProofPurpose, email: str) -> EmailProof:
     return proof
 
 
+def end_links_of(user_id: uuid.UUID) -> None:
+    """End what an intruder may have begun: links that change the address or set a password; in the caller's transaction.
+
+    Called when a new password is set. The link that confirms a new account's address stays.
+    """
+    began = [ProofPurpose.CHANGE_EMAIL, ProofPurpose.RESET_PASSWORD]
+    EmailProof.objects.filter(user_id=user_id, purpose__in=began, used_at=None).update(used_at=now())
+
+
 def _use(proof: EmailProof) -> None:
     """Use a link up; of two at once, one is too late."""
     unused = EmailProof.objects.filter(id=proof.id, version=proof.version, used_at=None)
@@ -137,6 +146,7 @@ def reset_password(actor: Actor, token: str, new: str) -> None:
         user.must_change_password, user.email_confirmed = False, True
         user.save(update_fields=["password", "must_change_password", "email_confirmed"])
         end_all_of(user.id)
+        end_links_of(user.id)
         emit(_as(actor, user), events.PasswordChanged(None, user.id, "reset"))
 
 

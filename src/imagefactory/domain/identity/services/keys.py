@@ -14,7 +14,7 @@ from imagefactory.domain.identity.errors import KeyNotFound, ServiceAccountNotFo
 from imagefactory.domain.identity.models import ApiKey, KeyPolicy, ServiceAccount, Tenant
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import key_days_max, require_tenant
-from imagefactory.domain.identity.selectors.key_actors import account_permissions
+from imagefactory.domain.identity.selectors.key_actors import account_permissions, narrowest
 from imagefactory.domain.identity.selectors.keys import KEY_DAYS_MAX, MAX_KEYS
 from imagefactory.domain.identity.states import KeyKind
 from imagefactory.kernel.actor import Actor
@@ -23,6 +23,7 @@ from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import Conflict, ValidationFailed
 from imagefactory.kernel.keys import new_key
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.text import plain_text_errors
 
 OVERLAP_HOURS_MAX = 7 * 24
 CI_MINUTES_MAX = 60
@@ -101,6 +102,9 @@ def create_account_key(
         wrong["scopes"] = ["The service account does not have all of these permissions. Choose from its own."]
     if account.project_ids is not None and not set(wanted.project_ids or ()) <= set(account.project_ids):
         wrong["project_ids"] = ["The service account is not for all of these projects. Choose from its own."]
+    if not wrong:
+        places = account.project_ids if wanted.projects is None else wanted.projects
+        authorize(policies.may_hand_out(actor, wanted.permissions, places))
     holder: Mapping[str, uuid.UUID | None] = {"service_account_id": account.id}
     if not wrong and ApiKey.objects.filter(revoked_at=None, **holder).count() >= MAX_KEYS:
         wrong["name"] = [f"This account has {MAX_KEYS} keys. Revoke one that nothing uses."]
@@ -114,6 +118,8 @@ def _check(wanted: _Wanted, days_max: int) -> dict[str, list[str]]:
     known = {str(p) for p in Permission}
     if not 1 <= len(wanted.name.strip()) <= 80:
         wrong["name"] = ["Give the key a name that says what uses it, in at most 80 characters."]
+    elif strange := plain_text_errors(wanted.name):
+        wrong["name"] = strange
     if len(wanted.note) > 300:
         wrong["note"] = ["The note has at most 300 characters."]
     if unknown := [s for s in wanted.permissions if s not in known]:
@@ -161,6 +167,9 @@ def rotate_key(actor: Actor, key_id: uuid.UUID, *, overlap_hours: int) -> tuple[
         old = _managed(actor, tenant_id, key_id, lock=True)
         if old.kind == KeyKind.CI or not (_is_own(actor, old) or old.service_account_id):
             raise KeyNotFound
+        if old.service_account is not None:
+            held = account_permissions(old.service_account) & set(old.scopes)
+            authorize(policies.may_hand_out(actor, held, narrowest(old, old.service_account)))
         _may_rotate(old)
         life = max(1, round((old.expires_at - old.created_at) / dt.timedelta(days=1)))
         text, end = new_key(), min(old.expires_at, now() + dt.timedelta(hours=overlap_hours))

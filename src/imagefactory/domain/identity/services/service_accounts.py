@@ -16,6 +16,7 @@ from imagefactory.domain.identity.errors import ServiceAccountNotFound
 from imagefactory.domain.identity.models import ApiKey, ServiceAccount
 from imagefactory.domain.identity.permissions import ROLE_PERMISSIONS, Permission, Role
 from imagefactory.domain.identity.selectors import require_tenant
+from imagefactory.domain.identity.selectors.key_actors import account_permissions
 from imagefactory.domain.identity.selectors.service_accounts import MAX_ACCOUNTS
 from imagefactory.domain.identity.services.keys import MAX_PROJECTS
 from imagefactory.kernel.actor import Actor
@@ -23,6 +24,7 @@ from imagefactory.kernel.authorize import authorize
 from imagefactory.kernel.clock import now
 from imagefactory.kernel.errors import ValidationFailed
 from imagefactory.kernel.outbox.emit import emit
+from imagefactory.kernel.text import plain_text_errors
 
 ROLES = (Role.ADMIN, Role.MEMBER, Role.VIEWER)
 
@@ -114,6 +116,8 @@ def switch_service_account(actor: Actor, account_id: uuid.UUID, *, on: bool) -> 
         account = _managed(actor, account_id)
         if (account.disabled_at is None) is on:
             return
+        if on:
+            authorize(policies.may_hand_out(actor, account_permissions(account), account.project_ids))
         account.disabled_at = None if on else now()
         account.save(update_fields=["disabled_at", "updated_at"])
         kind = events.ServiceAccountEnabled if on else events.ServiceAccountDisabled
@@ -146,6 +150,8 @@ def _check(actor: Actor, fields: AccountFields) -> None:
     wrong: dict[str, list[str]] = {}
     if not 1 <= len(fields.name.strip()) <= 60:
         wrong["name"] = ["Give the account a name that says what uses it, in at most 60 characters."]
+    elif strange := plain_text_errors(fields.name):
+        wrong["name"] = strange
     if len(fields.description) > 300:
         wrong["description"] = ["The description has at most 300 characters."]
     if not _is_email(fields.contact_email.strip()):

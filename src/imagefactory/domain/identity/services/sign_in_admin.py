@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from imagefactory.domain.identity import events, policies
-from imagefactory.domain.identity.errors import SecondFactorRequired
+from imagefactory.domain.identity.errors import PersonNotFound, SecondFactorRequired
 from imagefactory.domain.identity.models import Tenant, User
 from imagefactory.domain.identity.permissions import Permission
 from imagefactory.domain.identity.selectors import has_second_factor, require_tenant
@@ -16,25 +16,28 @@ from imagefactory.domain.identity.services.session_ends import end_all_of
 from imagefactory.domain.identity.services.sign_in import forget_attempts
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
-from imagefactory.kernel.errors import NotFound
 from imagefactory.kernel.outbox.emit import emit
 
 
-def _locked(user_id: uuid.UUID) -> User:
+def locked_person(user_id: uuid.UUID) -> User:
+    """Return the person, locked until the transaction ends.
+
+    Raises PersonNotFound.
+    """
     user = User.objects.select_for_update().filter(id=user_id).first()
     if user is None:
-        raise NotFound("account")
+        raise PersonNotFound
     return user
 
 
 def force_password_change(actor: Actor, user_id: uuid.UUID) -> None:
     """Let a person do nothing before they have set a new password; their API keys go on. Safe to repeat.
 
-    Raises PermissionDenied, NotFound.
+    Raises PermissionDenied, PersonNotFound.
     """
     authorize(policies.may_manage_sign_in(actor))
     with transaction.atomic():
-        user = _locked(user_id)
+        user = locked_person(user_id)
         if not user.must_change_password:
             user.must_change_password = True
             user.save(update_fields=["must_change_password"])
@@ -44,22 +47,22 @@ def force_password_change(actor: Actor, user_id: uuid.UUID) -> None:
 def unlock_sign_in(actor: Actor, user_id: uuid.UUID) -> None:
     """Forget the failed attempts of an account, so that its person can sign in at once. Safe to repeat.
 
-    Raises PermissionDenied, NotFound.
+    Raises PermissionDenied, PersonNotFound.
     """
     authorize(policies.may_manage_sign_in(actor))
     with transaction.atomic():
-        forget_attempts(_locked(user_id))
+        forget_attempts(locked_person(user_id))
         emit(actor, events.SignInUnlocked(None, user_id))
 
 
 def remove_second_factors(actor: Actor, user_id: uuid.UUID) -> None:
     """Take all second factors from someone who lost them, and end their sign-ins; their password alone signs them in again.
 
-    Raises PermissionDenied, NotFound.
+    Raises PermissionDenied, PersonNotFound.
     """
     authorize(policies.may_manage_sign_in(actor))
     with transaction.atomic():
-        user = _locked(user_id)
+        user = locked_person(user_id)
         kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
         Authenticator.objects.filter(user=user).delete()
         end_all_of(user.id)

@@ -7,7 +7,7 @@ import uuid
 
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.models import Membership, Tenant
-from imagefactory.domain.identity.selectors.rights import rights_of
+from imagefactory.domain.identity.selectors.rights import Rights, rights_of
 from imagefactory.domain.identity.selectors.tenants import require_tenant
 from imagefactory.kernel.actor import Actor, ActorKind
 
@@ -32,9 +32,23 @@ def lock_for(actor: Actor) -> Actor:
     if not Membership.objects.filter(tenant=tenant, user_id=actor.person).exists():
         raise TenantNotFound
     rights = rights_of(actor.person, tenant)
-    if actor.kind is ActorKind.API_KEY:  # never more than the key carried when it was shown
-        rights = rights.limited_to(actor.tenant_permissions.union(*actor.project_permissions.values()))
+    if actor.kind is ActorKind.API_KEY:
+        rights = _of_key(actor, rights)
     return dataclasses.replace(
         actor, tenant_permissions=rights.everywhere, project_permissions=rights.by_project, role=rights.role,
         tenant_state=tenant.state,
     )  # fmt: skip
+
+
+def _of_key(key: Actor, rights: Rights) -> Rights:
+    """Return what is left of a person's rights within what their key carried when it was shown, place by place."""
+    places = {*rights.by_project, *key.project_permissions}
+    none = frozenset[str]()
+    by_project = {
+        p: (rights.everywhere | rights.by_project.get(p, none))
+        & (key.tenant_permissions | key.project_permissions.get(p, none))
+        for p in places
+    }
+    return Rights(
+        rights.everywhere & key.tenant_permissions, {p: held for p, held in by_project.items() if held}, rights.role
+    )

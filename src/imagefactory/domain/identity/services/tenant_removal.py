@@ -31,6 +31,13 @@ def due_for_removal(limit: int = 20) -> list[Leaving]:
     return [Leaving(t.id, t.slug) for t in due[:limit]]
 
 
+def is_due(tenant_id: uuid.UUID) -> bool:
+    """Whether a tenant is still to be removed, after whoever changes its state at this moment; from then on nobody stops it."""
+    with transaction.atomic():
+        rows = Tenant.objects.select_for_update().filter(id=tenant_id)
+        return bool(rows.filter(state=TenantState.DELETING, delete_after__lte=now()))
+
+
 def remove_people(tenant_id: uuid.UUID, limit: int) -> int:
     """Remove up to `limit` rows of who is in the tenant, and return how many went; the accounts themselves stay."""
     for model in (ApiKey, RoleBinding, Membership):

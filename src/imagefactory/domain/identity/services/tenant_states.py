@@ -18,7 +18,7 @@ from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import Refusal, authorize
 from imagefactory.kernel.clock import now
-from imagefactory.kernel.errors import ValidationFailed
+from imagefactory.kernel.errors import Conflict, ValidationFailed
 from imagefactory.kernel.outbox.emit import emit
 
 STATE = "state"  # what a decision about the state is filed under
@@ -80,11 +80,13 @@ def stop_deletion(actor: Actor, tenant_id: uuid.UUID, *, reason: str) -> None:
     """Keep a tenant that was being deleted; it is again as it was before.
 
     Raises TenantNotFound, PermissionDenied (a refused sign-up is brought back by an administrator only),
-    ValidationFailed, InvalidTransition.
+    ValidationFailed, InvalidTransition, Conflict once the grace period is over: the removal may have begun.
     """
     authorize(policies.may_end_tenant(actor, tenant_id))
     with transaction.atomic():
         tenant = _locked(tenant_id)
+        if tenant.state == TenantState.DELETING and tenant.delete_after is not None and tenant.delete_after <= now():
+            raise Conflict("The grace period of this team is over and it is being removed. It cannot be kept any more.")
         before = TenantState(tenant.state_before or TenantState.ACTIVE)
         if before is TenantState.AWAITING_APPROVAL:
             authorize(

@@ -19,8 +19,9 @@ from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
 from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.rights import LABELS
-from imagefactory.entry.web.sign_in_settings.views import sections_of
+from imagefactory.entry.web.sign_in_settings.views import refused
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.errors import Conflict, ValidationFailed
@@ -31,8 +32,7 @@ _USUAL = (Permission.BUILD_START, Permission.BUILD_VIEW, Permission.PROJECT_VIEW
 
 
 def _page(actor: Actor, **more: Any) -> dict[str, Any]:
-    tenant = actor.tenant_slug
-    return {"base": f"/t/{tenant}/settings/ci", "section": "ci", "sections": sections_of(tenant, actor), **more}
+    return settings_page(actor, "ci", base=f"/t/{actor.tenant_slug}/settings/ci", **more)
 
 
 @require_GET
@@ -58,7 +58,7 @@ def new(request: HttpRequest, tenant: str) -> HttpResponse:
             messages.success(request, f"Jobs that fit {given.name} can now get a key.")
             return redirect(f"/t/{tenant}/settings/ci")
         except (ValidationFailed, Conflict) as error:
-            form = _refused(form, error)
+            form = refused(form, error)
     return _form_page(request, actor, form, *chosen, rule=None)
 
 
@@ -80,7 +80,7 @@ def rule(request: HttpRequest, tenant: str, trust_id: uuid.UUID) -> HttpResponse
             messages.success(request, f"{given.name} is saved.")
             return redirect(f"/t/{tenant}/settings/ci")
         except (ValidationFailed, Conflict) as error:
-            form = _refused(form, error)
+            form = refused(form, error)
     return _form_page(request, actor, form, *chosen, rule=found)
 
 
@@ -94,10 +94,6 @@ def delete(request: HttpRequest, tenant: str, trust_id: uuid.UUID) -> HttpRespon
     services.delete_ci_trust(actor, found.id)
     messages.success(request, f"{found.name} is deleted: its jobs get no more keys.")
     return redirect(f"/t/{tenant}/settings/ci")
-
-
-def _refused(form: Form, error: ValidationFailed | Conflict) -> Form:
-    return Form(form.values, error.fields if isinstance(error, ValidationFailed) else {"name": [error.message]})
 
 
 def _uuids(texts: list[str]) -> list[uuid.UUID]:

@@ -21,9 +21,10 @@ from imagefactory.domain.identity.states import ProviderKind
 from imagefactory.entry.http import role_lines
 from imagefactory.entry.http.actors import actor_of
 from imagefactory.entry.web import show
-from imagefactory.entry.web.forms import Form, typed
+from imagefactory.entry.web.admin_views import administrator_of
+from imagefactory.entry.web.forms import Form, typed, version_of
+from imagefactory.entry.web.navigation import settings_page
 from imagefactory.entry.web.sign_in_settings.fields import FIELDS, GROUP_CHOICES, KINDS, texts
-from imagefactory.entry.web.tenant_settings_views import page_of
 from imagefactory.kernel import env
 from imagefactory.kernel.actor import Actor
 from imagefactory.kernel.authorize import authorize
@@ -35,23 +36,15 @@ _OWN = ("name", "domains", "roles", "version")
 def _place(request: HttpRequest, tenant: str | None) -> tuple[Actor, uuid.UUID | None, str]:
     """Return who asks, whose providers these are (None: the installation's), and the address of their list."""
     if tenant is None:
-        actor = actor_of(request)
-        authorize(policies.may_read_installation_providers(actor))
-        return actor, None, "/admin/sign-in"
+        return administrator_of(request), None, "/admin/sign-in"
     actor = actor_of(request, tenant)
     return actor, actor.tenant, f"/t/{tenant}/settings/sign-in"
 
 
-def sections_of(tenant: str, actor: Actor) -> list[tuple[str, str, str]]:
-    """Return the sections of the team's settings: address, key, label."""
-    shown = page_of(actor, "sign-in")["sections"]
-    return [(f"/t/{tenant}/settings/{s.key}", s.key, s.label) for s in shown]
-
-
 def _page(actor: Actor, base: str, **more: Any) -> dict[str, Any]:
     shared = base.startswith("/admin")
-    sections = [] if shared else sections_of(actor.tenant_slug, actor)
-    return {"base": base, "section": "sign-in", "sections": sections, "of_installation": shared, **more}
+    around = {} if shared else settings_page(actor, "sign-in")
+    return {**around, "base": base, "of_installation": shared, **more}
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,11 +66,11 @@ def providers(request: HttpRequest, tenant: str | None = None) -> HttpResponse:
         except SecondFactorRequired:
             form = Form({}, {"second_factor": ["You have no second factor yet. Set one up in your account first."]})
     rows = selectors.list_providers(actor, tenant_id)
+    rules = selectors.MemberRules() if tenant_id is None else selectors.member_rules(actor)
     page = _page(
         actor, base, form=form, rows=[(r, KINDS[r.kind]) for r in rows], kinds=list(KINDS.items()),
         may_edit=policies.may_manage_providers(actor, tenant_id) is True,
-        required=tenant_id is not None and selectors.requires_sso(actor),
-        second_factor=tenant_id is not None and selectors.requires_second_factor(actor),
+        required=rules.sso, second_factor=rules.second_factor,
         waiting=selectors.waiting_domains(actor) if tenant_id is None else [],
     )  # fmt: skip
     return show.page(request, "sign_in_providers.html", page, status=form.status)
@@ -99,7 +92,7 @@ def new(request: HttpRequest, kind: str, tenant: str | None = None) -> HttpRespo
                 messages.success(request, f"{given.name} is set up. Test it before you tell anyone.")
                 return redirect(f"{base}/{made}")
             except (ValidationFailed, Conflict) as error:
-                form = _refused(form, error)
+                form = refused(form, error)
     return _form_page(request, actor, base, kind, form, None)
 
 
@@ -117,14 +110,12 @@ def provider(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = 
         authorize(policies.may_manage_providers(actor, tenant_id))
         form, given = _read(request, actor, tenant_id, found.kind)
         if given is not None:
-            version = request.POST.get("version", "")
             try:
-                if_version = int(version) if version.isdecimal() and len(version) < 9 else None
-                services.update_provider(actor, found.id, given, if_version=if_version)
+                services.update_provider(actor, found.id, given, if_version=version_of(request.POST))
                 messages.success(request, f"{given.name} is saved.")
                 return redirect(f"{base}/{found.id}")
             except (ValidationFailed, Conflict) as error:
-                form = _refused(form, error)
+                form = refused(form, error)
     may_edit = policies.may_manage_providers(actor, tenant_id) is True
     return _form_page(request, actor, base, found.kind, form, found, may_edit=may_edit)
 
@@ -136,7 +127,8 @@ def _found(actor: Actor, tenant_id: uuid.UUID | None, provider_id: uuid.UUID) ->
     return found
 
 
-def _refused(form: Form, error: ValidationFailed | Conflict) -> Form:
+def refused(form: Form, error: ValidationFailed | Conflict) -> Form:
+    """Return the form with what is wrong, as the page shows it again."""
     return Form(form.values, error.fields if isinstance(error, ValidationFailed) else {"name": [error.message]})
 
 
@@ -213,7 +205,7 @@ def delete(request: HttpRequest, provider_id: uuid.UUID, tenant: str | None = No
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest, provider_id: uuid.UUID) -> HttpResponse:
     """Say what it means that a team owns its domains, and confirm it when that page is sent."""
-    actor = actor_of(request)
+    actor = administrator_of(request)
     authorize(policies.may_manage_providers(actor, None))
     row = next(((r, team) for r, team in selectors.waiting_domains(actor) if r.id == provider_id), None)
     if request.method == "GET":

@@ -35,6 +35,16 @@ class SecondFactorStage(AuthenticateStage):  # type: ignore[misc] # allauth has 
     """Asks for the second factor of those who have one, on our page."""
 
 
+def _begin(request: HttpRequest) -> None:
+    """Forget how an earlier sign-in came, and sign out whoever it signed in here.
+
+    Someone may stop at the second factor: what was open would then go on as if a password had opened it.
+    """
+    if request.user.is_authenticated:
+        leave(request)
+    request.session.pop("sso", None)
+
+
 def enter(
     request: HttpRequest,
     user_id: uuid.UUID,
@@ -48,7 +58,7 @@ def enter(
     `how` says what proved it, such as `password`; `origin` is what the session remembers of an identity provider, whose
     sign-in may open less than a password does.
     """
-    request.session.pop("sso", None)
+    _begin(request)
     if origin:
         request.session["sso"] = dict(origin)
     user = get_user_model().objects.get(pk=user_id)
@@ -60,7 +70,7 @@ def enter(
 
 def enter_with_passkey(request: HttpRequest, user_id: uuid.UUID, *, wanted: str = "/") -> HttpResponse:
     """Return where someone goes next whose passkey proved both that it is theirs and that they are its person."""
-    request.session.pop("sso", None)
+    _begin(request)
     user = get_user_model().objects.get(pk=user_id)
     clear_login(request)
     record_authentication(request, user, method="mfa", type="webauthn", passwordless=True)
@@ -106,7 +116,9 @@ def open_session(request: HttpRequest, user: Any) -> None:
     how = _how(get_authentication_records(request, user))
     services.close_browser_session(_asking(request))
     login(request, user, backend=BACKEND)
-    made = services.open_browser_session(anonymous(request), uuid.UUID(str(user.pk)), how=how)
+    # A team's provider says what its owners let it say: that is no proof for changes to what protects the account.
+    proven = not (request.session.get("sso") or {}).get("of_team")
+    made = services.open_browser_session(anonymous(request), uuid.UUID(str(user.pk)), how=how, proven=proven)
     clear_authentication_records(request)
     request.session[SIGN_IN] = str(made)
 

@@ -24,6 +24,7 @@ _PAGES: Final = (
     "/me/appearance",
     "/me/keys",
 )
+_TOKENS: Final = ("/api/", "/internal/", "/registry/", "/live")
 _EXACT: Final = frozenset({"/login", "/logout", "/appearance", "/palette"})
 _API: Final = frozenset({"/api/v1/auth/me", "/api/v1/auth/logout", "/api/v1/openapi.json"})
 # Routes of the API that work within the tenant of the actor, which such a sign-in is bound to.
@@ -40,8 +41,9 @@ class BoundSignInMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # A bearer token is its own proof, and no session counts beside it.
-        bound = "" if request.headers.get("Authorization") else _bound_to(request)
+        # A bearer token is its own proof, and no session counts beside it; but pages look at the session all the same.
+        token = request.headers.get("Authorization") and request.path.startswith(_TOKENS)
+        bound = "" if token else _bound_to(request)
         if not bound or _inside(request.path, bound):
             return self.get_response(request)
         if request.path == "/":

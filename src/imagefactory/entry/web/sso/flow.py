@@ -15,6 +15,7 @@ from imagefactory.domain.identity.errors import ProviderRefused
 from imagefactory.domain.identity.selectors import ProviderConnection
 from imagefactory.domain.identity.services.assertions import Assertion
 from imagefactory.entry.http.actors import actor_of, anonymous
+from imagefactory.entry.web import invited
 from imagefactory.entry.web.redirects import own_address
 from imagefactory.entry.web.signin import door
 from imagefactory.kernel.clock import now
@@ -24,7 +25,6 @@ log = logging.getLogger("imagefactory.sso")
 
 ORIGIN: Final = "sso"  # the key in a browser's session: through which link it came
 LINK: Final = "sso_link"  # that the person confirmed with their password to link a provider, and when
-INVITED: Final = "sso_invited"  # the address that an invitation's link proved
 LINK_SECONDS = 600
 
 
@@ -35,9 +35,9 @@ def finish(
     try:
         if process == "connect":
             return _link(request, found, said)
-        accepted = services.accept_assertion(
-            anonymous(request), found.id, said, proven_address=str(request.session.get(INVITED, ""))
-        )
+        # A team's own provider opens that team and no account, and an invitation is accepted with an account.
+        proven = "" if found.tenant_id else invited.proven_address(request)
+        accepted = services.accept_assertion(anonymous(request), found.id, said, proven_address=proven)
     except (ProviderRefused, RateLimited) as error:
         return refused(request, error)
     if request.user.is_authenticated:
@@ -45,6 +45,7 @@ def finish(
     fallback = f"/t/{found.tenant_slug}/" if found.tenant_slug else "/"
     origin = {
         "identity": str(accepted.identity_id), "provider": str(found.id), "opened": now().isoformat(),
+        "of_team": found.tenant_slug if found.tenant_id else "",
         "bound": found.tenant_slug if found.tenant_id and not services.is_confirmed(accepted.identity_id) else "",
     }  # fmt: skip
     return door.enter(
