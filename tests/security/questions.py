@@ -81,7 +81,7 @@ class Room:
         leave_other_tenants(self.place.world)
         self.planted: Planted = make_planted()
         self.asker = Asker(caller, self.place)
-        self.own = self.place.own(self.asker.actor())
+        self.own = self.asker.own
         self.dice = random.Random(f"{SEED} {caller.name}")
         self.thorough = caller.name == "owner"
 
@@ -91,6 +91,9 @@ class Room:
         if not self.thorough:
             return some(self.dice, found or fitting, 1) if self.dice.random() < share else []
         return found + some(self.dice, [v for v in fitting if v not in found], most - len(found))
+
+    def one(self) -> list[str]:
+        return [self.dice.choice((*self.planted.uuids, *self.planted.texts))]
 
     def asks(self) -> bool:
         return self.thorough or self.dice.random() < SHARE
