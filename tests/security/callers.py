@@ -47,7 +47,8 @@ def _unchanged(place: Everything, user_id: uuid.UUID | None) -> None:
 class Caller:
     """One column. `everywhere` is held in the tenant, `in_project` in the project that is asked about, `elsewhere` in another.
 
-    `make` prepares the person and returns their id and the text of a token or key; a signed-out caller has neither.
+    `make` prepares the person and returns their id and the text of a token or key; a signed-out caller has neither,
+    and a program's id is that of whoever looks after it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Caller:
     by_key: bool = False
     # What makes the person who they are only after everything of their own is there to be named.
     then: Callable[[Everything, uuid.UUID | None], None] = _unchanged
+    program: bool = False  # a key that stands for no person
     shut: bool = False  # the team opens to them only with a second factor, which they have not
     bound: bool = False  # a browser's session that a provider opened, which opens that provider's team alone
 
@@ -219,8 +221,8 @@ CALLERS = (
            system_roles=frozenset({SystemRole.SECURITY_REVIEWER})),
     Caller("person with a role that sees projects only", _custom(Permission.PROJECT_VIEW),
            in_project=frozenset(_ALONE[:1])),
-    Caller("key of a service account", _service_account, in_project=ROLE_PERMISSIONS[Role.MEMBER], by_key=True),
-    Caller("key of a CI job", _ci_job, in_project=frozenset(_ALONE), by_key=True),
+    Caller("key of a service account", _service_account, in_project=ROLE_PERMISSIONS[Role.MEMBER], by_key=True, program=True),
+    Caller("key of a CI job", _ci_job, in_project=frozenset(_ALONE), by_key=True, program=True),
     Caller("member without the second factor that the team asks for", _person("member"), then=_factor_asked, shut=True),
     Caller("owner who came through another team's provider", _person("owner"), inside=False, bound=True),
 )  # fmt: skip
@@ -269,6 +271,7 @@ class Asker:
     def _came_through_another_team(self) -> None:
         theirs = identity.actor_for_user(self.place.world.users["stranger"], self.place.world.stranger_slug)
         provider = people.create_provider(theirs, "ldap", directory_form())
+        assert self.user_id is not None
         Membership.objects.create(user_id=self.user_id, tenant_id=theirs.tenant)
         link = ExternalIdentity.objects.create(provider_id=provider, user_id=self.user_id, subject="theirs")
         session = self.browser.session

@@ -52,6 +52,8 @@ def _differs(room: Room, question: Question, value: str) -> str:
     said = without_echo(theirs.body + _headers(theirs), value).lower()
     if told := [tell for tell in room.planted.tells if tell.encode() in said]:
         return f"it says {told[:3]}"
+    if many != few:  # something may have been looked up for the first time, which the second look does not
+        (_, few), (_, many) = _look(question, nothing), _look(question, value)
     return f"{many} queries, and {few} for what never was" if many != few else ""
 
 
