@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity import services as people
-from imagefactory.domain.identity.models import ApiKey, AuthSession, Membership, RoleBinding, Tenant, User
+from imagefactory.domain.identity.models import (
+    ApiKey,
+    AuthSession,
+    ExternalIdentity,
+    Membership,
+    RoleBinding,
+    Tenant,
+    User,
+)
 from imagefactory.domain.identity.permissions import READ_ONLY, ROLE_PERMISSIONS, Permission, Role, SystemRole
 from imagefactory.domain.identity.states import TenantState
-from imagefactory.kernel.actor import Actor
+from imagefactory.kernel.actor import Actor, system
+from imagefactory.kernel.clock import now
 from tests.conftest import PASSWORD, World, _sign_up
 from tests.security.everything import Everything
+from tests.sso.parts import directory_form
 
 # So that two answers can be compared byte by byte.
 SAME = {"X-Request-ID": "generated-tests"}
 NOTHING: frozenset[Permission] = frozenset()
 
 
+def _unchanged(place: Everything, user_id: uuid.UUID | None) -> None:
+    """Leave everything as it is."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Caller:
     """One column. `everywhere` is held in the tenant, `in_project` in the project that is asked about, `elsewhere` in another.
 
-    `make` prepares the person and returns their id and the text of a token or key; a signed-out caller has neither.
+    `make` prepares the person and returns their id and the text of a token or key; a signed-out caller has neither,
+    and a program's id is that of whoever looks after it.
     """
 
     name: str
@@ -43,6 +60,11 @@ class Caller:
     elsewhere: frozenset[Permission] = NOTHING
     system_roles: frozenset[SystemRole] = frozenset()
     by_key: bool = False
+    # What makes the person who they are only after everything of their own is there to be named.
+    then: Callable[[Everything, uuid.UUID | None], None] = _unchanged
+    program: bool = False  # a key that stands for no person
+    shut: bool = False  # the team opens to them only with a second factor, which they have not
+    bound: bool = False  # a browser's session that a provider opened, which opens that provider's team alone
 
     def holds(self, permission: Permission) -> bool:
         return permission in self.everywhere | self.in_project
@@ -133,6 +155,39 @@ def _of_installation(**flags: bool) -> Callable[[Everything], tuple[uuid.UUID, s
     return make
 
 
+def _custom(*permissions: Permission) -> Callable[[Everything], tuple[uuid.UUID, str]]:
+    def make(place: Everything) -> tuple[uuid.UUID, str]:
+        owner, held = place.world.actor("owner"), [str(p) for p in permissions]
+        role = people.create_role(owner, name="Narrow", scope="project", permissions=held)
+        user_id = _joined(place, "custom")
+        people.set_project_role(owner, user_id, place.world.project.id, str(role.id))
+        return user_id, _session(user_id, place.world)
+
+    return make
+
+
+def _service_account(place: Everything) -> tuple[uuid.UUID, str]:
+    """Return the key of an account with the role Member in the project, and who looks after it."""
+    owner = place.world.actor("owner")
+    account = uuid.UUID(place.names["account_id"])
+    return owner.person, people.create_account_key(owner, account, name="asking")[1]
+
+
+def _ci_job(place: Everything) -> tuple[uuid.UUID, str]:
+    """Return the key of a CI job that may see and start builds of the project."""
+    text = people.mint_ci_key(
+        tenant_id=place.world.tenant_id, name="CI: app", permissions=frozenset(map(str, _ALONE)),
+        project_ids=frozenset({place.world.project.id}), minutes=10, identity={"repository": "shop/app"},
+        actor=system("tests"),
+    )[1]  # fmt: skip
+    return place.world.users["owner"], text
+
+
+def _factor_asked(place: Everything, user_id: uuid.UUID | None) -> None:
+    Authenticator.objects.filter(user_id=user_id).delete()
+    Tenant.objects.filter(id=place.world.tenant_id).update(second_factor_required=True)
+
+
 def _nobody(place: Everything) -> tuple[None, str]:
     return None, ""
 
@@ -164,6 +219,12 @@ CALLERS = (
            system_roles=frozenset({SystemRole.READ_ONLY_ADMINISTRATOR})),
     Caller("security reviewer", _of_installation(is_reviewer=True), inside=False,
            system_roles=frozenset({SystemRole.SECURITY_REVIEWER})),
+    Caller("person with a role that sees projects only", _custom(Permission.PROJECT_VIEW),
+           in_project=frozenset(_ALONE[:1])),
+    Caller("key of a service account", _service_account, in_project=ROLE_PERMISSIONS[Role.MEMBER], by_key=True, program=True),
+    Caller("key of a CI job", _ci_job, in_project=frozenset(_ALONE), by_key=True, program=True),
+    Caller("member without the second factor that the team asks for", _person("member"), then=_factor_asked, shut=True),
+    Caller("owner who came through another team's provider", _person("owner"), inside=False, bound=True),
 )  # fmt: skip
 
 
@@ -178,24 +239,50 @@ def unlooked(answer: Any) -> None:
     """Look at nothing."""
 
 
+@contextlib.contextmanager
+def taken_back() -> Iterator[None]:
+    """Take back whatever is done in the block."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 class Asker:
     """A caller at the doors; whatever a request did is taken back after it."""
 
     def __init__(self, caller: Caller, place: Everything) -> None:
         self.caller, self.place = caller, place
         self.user_id, self.token = caller.make(place)
+        self._actor = self._as_actor()
+        self.own = place.own(self._actor)
         # Called with each answer before what the request did is taken back.
         self.inspect: Callable[[Any], None] = unlooked
         self.browser = Client(raise_request_exception=False, headers=SAME)
         if self.user_id is not None and not caller.by_key:
             self.browser.force_login(User.objects.get(id=self.user_id))
+        if caller.bound:
+            self._came_through_another_team()
         if caller.name == "revoked session" and self.user_id is not None:  # a changed password ends a browser's session
             user = User.objects.get(id=self.user_id)
             user.set_password(f"{PASSWORD} 2")
             user.save()
+        caller.then(place, self.user_id)
+
+    def _came_through_another_team(self) -> None:
+        theirs = identity.actor_for_user(self.place.world.users["stranger"], self.place.world.stranger_slug)
+        provider = people.create_provider(theirs, "ldap", directory_form())
+        assert self.user_id is not None
+        Membership.objects.create(user_id=self.user_id, tenant_id=theirs.tenant)
+        link = ExternalIdentity.objects.create(provider_id=provider, user_id=self.user_id, subject="theirs")
+        session = self.browser.session
+        session["sso"] = {"identity": str(link.id), "opened": now().isoformat(), "bound": theirs.tenant_slug}
+        session.save()
 
     def actor(self) -> Actor:
         """Return who this is in the tenant that they act in; somebody else for one without."""
+        return self._actor
+
+    def _as_actor(self) -> Actor:
         if self.user_id is None:
             return self.place.world.actor("stranger")
         return identity.actor_for_user(self.user_id, self.place.names["tenant"] if self.caller.inside else None)
@@ -207,7 +294,7 @@ class Asker:
         """Ask the API; `body` "upload" sends an archive."""
         headers = self._bearer() | (headers or {})
         client, url = Client(raise_request_exception=False, headers=SAME), f"/api/v1{path}"
-        with transaction.atomic():
+        with taken_back():
             if body == "upload":
                 answer = client.post(
                     url, {"archive": SimpleUploadedFile("source.tar.gz", b"not really")}, headers=headers
@@ -216,21 +303,19 @@ class Asker:
                 sent = b"" if body is None else json.dumps(body)
                 answer = client.generic(method, url, sent, content_type="application/json", headers=headers)
             self._looked_at(answer)
-            transaction.set_rollback(True)
         return answer
 
     def open(self, url: str, form: dict[str, Any] | None = None) -> Any:
         """Open a page, or send a form to it; a key shows itself as a bearer."""
         headers = self._bearer() if self.caller.by_key else {}
         cookies = SimpleCookie(self.browser.cookies)
-        with transaction.atomic():
+        with taken_back():
             answer = (
                 self.browser.get(url, headers=headers)
                 if form is None
                 else self.browser.post(url, form, headers=headers)
             )
             self._looked_at(answer)
-            transaction.set_rollback(True)
         self.browser.cookies = SimpleCookie(cookies)
         return answer
 

@@ -27,7 +27,7 @@ from imagefactory.entry.web.urls import PAGES
 from tests.security.samples import BODIES
 
 # A person's own matters, which no key of theirs may change, whatever its scopes (identity's `may_act_as_person`).
-NOT_FOR_KEYS = {
+NOT_FOR_KEYS: set[object] = {
     ("POST", "/auth/password"),
     ("POST", "/auth/email"),
     ("PUT", "/auth/profile"),
@@ -51,6 +51,30 @@ NOT_FOR_KEYS = {
     ("PUT", "/tenants/current/key-policy"),
     ("PUT", "/tenants/current/network"),
     ("PATCH", "/notifications/settings"),
+    "service-account-new",
+}
+# What a service account and a CI job get of what is a person's: no notices, no keys of their own, no membership to end.
+WITHOUT_PERSON: dict[object, str] = {
+    ("GET", "/notifications"): "forbidden",
+    ("POST", "/notifications/read"): "forbidden",
+    ("POST", "/notifications/unread"): "forbidden",
+    ("POST", "/api-keys/{key_id}/rotate"): "not found",
+    ("DELETE", "/api-keys/{key_id}"): "not found",
+    "leave": "not found",
+}
+# What a person gets in a team that asks for a second factor which they have not: what is theirs within the team is shut with
+# it, and there is no factor that could be named or that recovery codes could stand in for.
+_SHUT: tuple[object, ...] = (
+    ("GET", "/api-keys"), ("POST", "/api-keys"), ("POST", "/api-keys/{key_id}/rotate"), ("DELETE", "/api-keys/{key_id}"),
+    "me-keys", "me-key-rotate", "me-key-revoke", "me-notifications", "notifications", "notifications-badge",
+    "notifications-read", "notifications-unread", "notification",
+)  # fmt: skip
+WITHOUT_FACTOR: dict[object, str] = dict.fromkeys(_SHUT, "forbidden") | {
+    ("POST", "/auth/second-factors/recovery-codes"): "status 409",
+    "me-security-codes": "status 409",
+    ("POST", "/auth/second-factors/{factor_id}/remove"): "not found",
+    "me-security-rename": "not found",
+    "me-security-remove": "not found",
 }
 # What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
 # invitation is for one person. The tables by hand say what each role gets.

@@ -29,7 +29,10 @@ from tests.security.samples import BODIES, FORMS, PAGE_QUERIES, QUERIES, filled,
 
 SEED = os.environ.get("ISOLATION_SEED", "1")
 # Names that are one for the whole installation: who takes one learns that it is taken.
-TOLD = {("/auth/signup", "tenant_slug"), ("/auth/signup", "email"), ("tenant-new", "slug"), ("signup", "tenant_slug"), ("signup", "email")}  # fmt: skip
+TOLD = {
+    ("/auth/signup", "tenant_slug"), ("/auth/signup", "email"), ("/tenants", "slug"),
+    ("tenant-new", "slug"), ("signup", "tenant_slug"), ("signup", "email"),
+}  # fmt: skip
 # What pages read of an address besides the names in its path, and of forms besides what the samples send.
 PAGE_NAMES = (
     "after",
@@ -73,6 +76,13 @@ class Question:
     writes: bool = False
 
 
+# What stands in an address and names nothing of a team: words, and links, which open to whoever holds them.
+WORDS = {"capability", "action", "role", "kind"}
+LINKS = {"token", "ended_token", "reset_token", "confirm_token", "email_token"}
+# Pages that are for people who are nobody yet: whichever team's sign-in they name, it opens.
+FOR_ANYBODY = {"sso-start", "sso-metadata"}
+
+
 class Room:
     """Two tenants, and somebody of the first who asks about the second."""
 
@@ -81,9 +91,10 @@ class Room:
         leave_other_tenants(self.place.world)
         self.planted: Planted = make_planted()
         self.asker = Asker(caller, self.place)
-        self.own = self.place.own(self.asker.actor())
+        self.own = self.asker.own
         self.dice = random.Random(f"{SEED} {caller.name}")
         self.thorough = caller.name == "owner"
+        self.theirs = {k: v for k, v in self.planted.place.names.items() if k not in WORDS | LINKS}
 
     def values(self, fitting: list[str], most: int, first: Any = None, *, share: float = SHARE) -> list[str]:
         """Return what to ask with: the other tenant's name of the same kind first, then others by chance."""
@@ -91,6 +102,9 @@ class Room:
         if not self.thorough:
             return some(self.dice, found or fitting, 1) if self.dice.random() < share else []
         return found + some(self.dice, [v for v in fitting if v not in found], most - len(found))
+
+    def one(self) -> list[str]:
+        return [self.dice.choice((*self.planted.uuids, *self.planted.texts))]
 
     def asks(self) -> bool:
         return self.thorough or self.dice.random() < SHARE
@@ -110,7 +124,7 @@ def _api_path_questions(room: Room, route: Route, kinds: dict[str, Any]) -> Iter
     wanted, theirs = re.findall(r"{(\w+)}", route.path), room.planted.place.names
     for name in wanted:
         fitting = room.fitting(uuids=True, texts=kinds.get(name, {}).get("format") != "uuid")
-        values = room.values(fitting, 3, theirs.get(name), share=1)
+        values = room.values(fitting, 3, room.theirs.get(name), share=1)
 
         def ask(value: str, name: str = name) -> Any:
             return room.asker.call(route.method, _in_path(room, route.path, names, name, value) + tail, body, tenant)
@@ -122,7 +136,7 @@ def _api_path_questions(room: Room, route: Route, kinds: dict[str, Any]) -> Iter
             path = _in_path(room, route.path, names | theirs, name, value)
             return room.asker.call(route.method, path + tail, body, tenant)
 
-        yield Question(f"path, all theirs, {name}", all_theirs, [str(theirs[name])])
+        yield Question(f"path, all theirs, {name}", all_theirs, [str(theirs[name])] if name not in WORDS else [])
 
 
 def _body(room: Room, route: Route) -> Any:
@@ -157,7 +171,7 @@ def _api_body_questions(room: Room, route: Route, schema: dict[str, Any]) -> Ite
                 return room.asker.call(route.method, path, {**body, field: form(value)})
 
             fitting = room.fitting(uuids=True, texts=True)
-            yield Question(f"body {field}", ask, room.values(fitting, 2, room.planted.place.names.get(field)))
+            yield Question(f"body {field}", ask, room.values(fitting, 2, room.theirs.get(field)))
 
 
 def _forms(field: str, kind: str) -> list[Callable[[str], Any]]:
@@ -182,7 +196,7 @@ def _api_other_questions(room: Room, route: Route, operation: dict[str, Any]) ->
             return room.asker.call(route.method, f"{path}?{fixed}{urlencode({name: value})}", _body(room, route))
 
         fitting = room.fitting(uuids=True, texts=not uuids)
-        first = room.planted.place.names.get(parameter["name"])
+        first = room.theirs.get(parameter["name"])
         yield Question(f"query {parameter['name']}", ask, room.values(fitting, 2, first))
 
     def header(value: str) -> Any:
@@ -224,8 +238,8 @@ def _questions_of(room: Room, page: Page) -> Iterator[Question]:
 
     for converter, name in typed:
         fitting = [v for v in (*room.planted.uuids, *room.planted.texts) if _fits(converter, v)]
-        theirs = room.planted.place.names.get(name)
-        values = room.values(fitting, 2, theirs, share=PAGE_SHARE) if fitting else []
+        theirs = room.theirs.get(name)
+        values = [] if page.name in FOR_ANYBODY else room.values(fitting, 2, theirs, share=PAGE_SHARE)
         for send in [None] if form is None else [None, sent]:
 
             def ask(value: str, name: str = name, send: Any = send) -> Any:

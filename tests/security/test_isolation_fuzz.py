@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from tests import walled
 from tests.security.callers import CALLERS, Asker, unlooked
 from tests.security.planted import make_planted, never, settled, without_echo
-from tests.security.questions import SEED, Question, Room, api_questions, machine_questions, page_questions
+from tests.security.questions import Question, Room, api_questions, machine_questions, page_questions
 
 ROLES = ("owner", "admin", "member", "viewer", "member of the team without a role", "key that starts builds")
 
@@ -52,6 +52,8 @@ def _differs(room: Room, question: Question, value: str) -> str:
     said = without_echo(theirs.body + _headers(theirs), value).lower()
     if told := [tell for tell in room.planted.tells if tell.encode() in said]:
         return f"it says {told[:3]}"
+    if many != few:  # something may have been looked up for the first time, which the second look does not
+        (_, few), (_, many) = _look(question, nothing), _look(question, value)
     return f"{many} queries, and {few} for what never was" if many != few else ""
 
 
@@ -82,7 +84,6 @@ def test_nothing_tells_anothers_from_what_never_was(db: None, lowered: None, rol
                 asked[door] += 1
                 if how := _differs(room, question, value):
                     wrong.append(f"{question.where} = {value}: {how}")
-    print(f"ISOLATION_SEED={SEED}, {role} asked {asked}")  # shown when it fails
     assert changed == []
     assert wrong == [], f"{len(wrong)} of {asked}:\n" + "\n".join(wrong[:25])
     assert all(count > 20 for door, count in asked.items() if not (door == "pages" and room.caller.by_key))
