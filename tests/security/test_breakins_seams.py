@@ -188,10 +188,13 @@ def test_a_changed_password_ends_a_link_to_set_one(world: World, mailing: None) 
         services.reset_password(STRANGER, token, "the intruder's own 1")
 
 
-def test_an_account_made_in_someones_name_before_they_came_is_theirs_once_their_provider_vouches(world: World) -> None:
-    """The intruder signed up with the address and never confirmed it, and waits for its person."""
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_account_made_in_someones_name_before_they_came_is_theirs_once_their_provider_vouches(
+    world: World, asked: bool
+) -> None:
+    """The intruder signed up with the address, with a mail server or without, and waits for its person."""
     provider = _provider(world, of_installation=True)
-    early = User.objects.create_user("late@example.com", PASSWORD, name="Late", email_confirmed=False)
+    early = User.objects.create_user("late@example.com", PASSWORD, name="Late", email_confirmed=not asked)
     tokens = services.sign_in_to_api(STRANGER, email="late@example.com", password=PASSWORD)
     said = Assertion("late", "late@example.com", email_verified=True)
     accepted = accept_assertion(STRANGER, provider.id, said)
@@ -201,6 +204,14 @@ def test_an_account_made_in_someones_name_before_they_came_is_theirs_once_their_
         services.verify_password(STRANGER, email="late@example.com", password=PASSWORD)
     with pytest.raises(FactoryError):
         selectors.actor_for_token(tokens.access)
+
+
+def test_whoever_proved_their_address_keeps_their_password_when_a_provider_vouches_too(world: World) -> None:
+    provider = _provider(world, of_installation=True)
+    person = User.objects.create_user("early@example.com", PASSWORD, name="Early", email_proven=True)
+    said = Assertion("early", "early@example.com", email_verified=True)
+    assert accept_assertion(STRANGER, provider.id, said).user_id == person.id
+    assert services.verify_password(STRANGER, email="early@example.com", password=PASSWORD) == person.id
 
 
 # Providers and accounts ----------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class User(AbstractBaseUser):
     is_read_only_admin = models.BooleanField(default=False)
     is_reviewer = models.BooleanField(default=False)
     email_confirmed = models.BooleanField(default=True)
+    # Where no mail is sent, nobody is asked to confirm an address; that is not the same as having proven it.
+    email_proven = models.BooleanField(default=False)
     must_change_password = models.BooleanField(default=False)
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)

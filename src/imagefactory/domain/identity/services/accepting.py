@@ -80,8 +80,9 @@ def accept_with_new_account(actor: Actor, token: str, *, name: str, password: st
         # A link that its maker saw proves nothing about the address.
         proved = not (row.link_was_shown and env.get().confirms_email)
         return User.objects.create_user(
-            row.email, password, name=name.strip(), time_zone=time_zone, email_confirmed=proved
-        )
+            row.email, password, name=name.strip(), time_zone=time_zone, email_confirmed=proved,
+            email_proven=not row.link_was_shown,
+        )  # fmt: skip
 
     try:
         return _take(actor, token, make)

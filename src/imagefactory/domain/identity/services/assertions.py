@@ -130,7 +130,7 @@ def _person(
         _refuse("not_a_member")
     if ExternalIdentity.objects.filter(provider=provider, user=user).exists():
         _refuse("other_subject")
-    if provider.tenant_id is None and not user.email_confirmed:
+    if provider.tenant_id is None and not user.email_proven:
         _claim(actor, user)
     link = ExternalIdentity.objects.create(provider=provider, user=user, subject=said.subject)
     emit(actor, events.IdentityLinked(provider.tenant_id, user.id, provider.id, provider.name, "first sign-in"))
@@ -143,8 +143,8 @@ def _claim(actor: Actor, user: User) -> None:
     What that one set up would let them in again: the password, other links, second factors, open sign-ins.
     """
     user.set_unusable_password()
-    user.email_confirmed, user.must_change_password = True, False
-    user.save(update_fields=["password", "email_confirmed", "must_change_password"])
+    user.email_confirmed, user.email_proven, user.must_change_password = True, True, False
+    user.save(update_fields=["password", "email_confirmed", "email_proven", "must_change_password"])
     ExternalIdentity.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     end_all_of(user.id)
@@ -175,7 +175,7 @@ def _made(actor: Actor, provider: IdentityProvider, said: Assertion, email: str,
     name = "".join(c for c in said.name if c.isprintable()).strip()[:120] or email.partition("@")[0]
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, None, name=name)
+            user = User.objects.create_user(email, None, name=name, email_proven=provider.tenant_id is None)
     except IntegrityError:  # two first sign-ins at once
         _refuse("unknown")
     if provider.tenant_id is not None and not proven:

@@ -105,7 +105,7 @@ def _confirm(actor: Actor, proof: EmailProof) -> None:
     with transaction.atomic():
         _use(proof)
         # The mail went to this address; another one that stands there by now is not what it proves.
-        if not User.objects.filter(id=proof.user_id, email=proof.email).update(email_confirmed=True):
+        if not User.objects.filter(id=proof.user_id, email=proof.email).update(email_confirmed=True, email_proven=True):
             raise LinkOver
         emit(_as(actor, proof.user), events.EmailConfirmed(None, proof.user_id, proof.email))
 
@@ -143,8 +143,8 @@ def reset_password(actor: Actor, token: str, new: str) -> None:
         _use(proof)
         user = User.objects.select_for_update().get(id=proof.user_id)
         user.set_password(new)
-        user.must_change_password, user.email_confirmed = False, True
-        user.save(update_fields=["password", "must_change_password", "email_confirmed"])
+        user.must_change_password, user.email_confirmed, user.email_proven = False, True, True
+        user.save(update_fields=["password", "must_change_password", "email_confirmed", "email_proven"])
         end_all_of(user.id)
         end_links_of(user.id)
         emit(_as(actor, user), events.PasswordChanged(None, user.id, "reset"))
@@ -169,7 +169,7 @@ def change_email(actor: Actor, email: str) -> bool:
         raise ValidationFailed({"email": wrong})
     with transaction.atomic():
         if not confirms:
-            _set_email(actor, user, email)
+            _set_email(actor, user, email, proven=False)
         elif other in {None, user}:
             proof = new_proof(user, ProofPurpose.CHANGE_EMAIL, email)
             emit(actor, events.EmailChangeAsked(None, user.id, user.email, email, proof.id, proof.version))
@@ -186,14 +186,14 @@ def confirm_new_email(actor: Actor, token: str) -> str:
         raise LinkOver
     with transaction.atomic():
         _use(proof)
-        _set_email(_as(actor, proof.user), proof.user, proof.email)
+        _set_email(_as(actor, proof.user), proof.user, proof.email, proven=True)
     return proof.email
 
 
-def _set_email(actor: Actor, user: User, email: str) -> None:
+def _set_email(actor: Actor, user: User, email: str, *, proven: bool) -> None:
     try:
         with transaction.atomic():
-            User.objects.filter(id=user.id).update(email=email, email_confirmed=True)
+            User.objects.filter(id=user.id).update(email=email, email_confirmed=True, email_proven=proven)
     except IntegrityError:
         raise LinkOver from None
     emit(actor, events.EmailChanged(None, user.id, user.email, email))
