@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from tests import walled
 from tests.security.callers import CALLERS, Asker, unlooked
 from tests.security.planted import make_planted, never, settled, without_echo
-from tests.security.questions import Question, Room, api_questions, machine_questions, page_questions
+from tests.security.questions import SEED, Question, Room, api_questions, machine_questions, page_questions
 
 ROLES = ("owner", "admin", "member", "viewer", "member of the team without a role", "key that starts builds")
 
