@@ -147,7 +147,7 @@ _CHANGING = (
     (re.compile(rb"undo=\d+"), b"<now>"),
     (re.compile(rb"if[kar]_[0-9a-f_]{12,}"), b"<token>"),
     (re.compile(rb"[0-9a-f]{32}\.[\w-]{43}"), b"<link>"),
-    (re.compile(rb'(?<=["/>])\d{4}-\d{4}(?=["<])'), b"<recovery code>"),
+    (re.compile(rb'(?<=["/>])\d{4}-\d{4}(?=["<])|(?<=%0A)\d{4}-\d{4}(?=%0A)'), b"<recovery code>"),
     # What setting up an app shows: the sealed key, the key, and its picture.
     (re.compile(rb"gAAAAA[\w=-]+"), b"<sealed>"),
     (re.compile(rb"secret=[A-Z2-7]{32}|([A-Z2-7]{4} ){7}[A-Z2-7]{4}|\b[A-Z2-7]{32}\b"), b"<key>"),

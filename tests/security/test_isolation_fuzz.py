@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from tests import walled
 from tests.security.callers import CALLERS, Asker, unlooked
 from tests.security.planted import make_planted, never, settled, without_echo
-from tests.security.questions import Question, Room, api_questions, machine_questions, page_questions
+from tests.security.questions import SEED, Question, Room, api_questions, machine_questions, page_questions
 
 ROLES = ("owner", "admin", "member", "viewer", "member of the team without a role", "key that starts builds")
 
@@ -84,8 +84,8 @@ def test_nothing_tells_anothers_from_what_never_was(db: None, lowered: None, rol
                 asked[door] += 1
                 if how := _differs(room, question, value):
                     wrong.append(f"{question.where} = {value}: {how}")
-    assert changed == []
-    assert wrong == [], f"{len(wrong)} of {asked}:\n" + "\n".join(wrong[:25])
+    assert not changed, f"ISOLATION_SEED={SEED}: {changed}"
+    assert not wrong, f"ISOLATION_SEED={SEED}: {len(wrong)} of {asked}:\n" + "\n".join(wrong[:25])
     assert all(count > 20 for door, count in asked.items() if not (door == "pages" and room.caller.by_key))
 
 
