@@ -76,6 +76,8 @@ WITHOUT_FACTOR: dict[object, str] = dict.fromkeys(_SHUT, "forbidden") | {
     "me-security-rename": "not found",
     "me-security-remove": "not found",
 }
+# A key is a person's own, and yet nothing new is made in a team that is stopped.
+STOPPED: dict[object, str] = {("POST", "/api-keys"): "forbidden", "me-keys": "forbidden"}
 # What is accepted or not for more than a need: of those who leave one must stay, nobody asks for what they have, and an
 # invitation is for one person. The tables by hand say what each role gets.
 BY_HAND = {

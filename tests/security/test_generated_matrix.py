@@ -21,6 +21,7 @@ from tests.security.callers import CALLERS, Asker, Caller, leave_other_tenants, 
 from tests.security.declared import (
     BY_HAND,
     NOT_FOR_KEYS,
+    STOPPED,
     WITHOUT_FACTOR,
     WITHOUT_PERSON,
     Route,
@@ -85,10 +86,12 @@ def _hides_installation(need: Need, wanted: str, got: str) -> bool:
 
 
 def _special(caller: Caller, key: object, wanted: str, *, send: bool = True) -> str:
-    """Return what is wanted from somebody who is no person, or has no second factor, of what is a person's or a factor's."""
+    """Return what is wanted from somebody who is no person, or has no second factor, or whose team is stopped, of what is theirs."""
     told = WITHOUT_PERSON if caller.program else WITHOUT_FACTOR if caller.shut else {}
+    if "suspended" in caller.name:
+        return STOPPED.get(key, wanted) if send else wanted  # its page may be read
     special = told.get(key, wanted)
-    return wanted if special.startswith("status") and not send else special  # its page may be read
+    return wanted if special.startswith("status") and not send else special
 
 
 def kind_of(answer: Any) -> str:
