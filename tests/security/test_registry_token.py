@@ -90,7 +90,10 @@ def test_a_key_without_the_scope_to_build_cannot_push(world: World) -> None:
 
 def test_a_tenant_that_may_not_build_can_pull_and_not_push(world: World) -> None:
     Tenant.objects.filter(id=world.tenant_id).update(may_build=False)
-    assert granted(world.token("owner"), f"repository:{path_of(world)}:pull,push") == {path_of(world): ["pull"]}
+    token, path = world.token("owner"), path_of(world)
+    assert granted(token, f"repository:{path}:pull") == {path: ["pull"]}
+    answer = ask(token, f"repository:{path}:pull,push")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "tenant_capability_not_entitled")
 
 
 def test_a_repository_is_named_by_its_projects_short_name_and_not_by_its_id(world: World) -> None:
