@@ -41,6 +41,7 @@ class Site:
         page.wait_for_url(lambda url: not url.endswith("/login"))
 
     def sign_out(self, page: Page) -> None:
+        page.goto("about:blank")  # a page that is open notices, and leaves for the sign-in by itself
         page.context.clear_cookies()
 
 
