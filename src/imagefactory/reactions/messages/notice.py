@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from imagefactory.domain.identity.selectors import Person
 from imagefactory.domain.notifications.message import Message, Recipient
 
 
@@ -16,3 +17,7 @@ class Notice:
     recipients: Sequence[Recipient]
     message: Message
     channels: Sequence[str] = ("in_app", "email")
+
+
+def recipients_of(people: Iterable[Person]) -> list[Recipient]:
+    return [Recipient(p.email, p.name, p.id) for p in people]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from imagefactory.domain.identity.permissions import PERMISSION_NAMES, Permission, Role
-from imagefactory.domain.identity.selectors import Person
 from imagefactory.domain.identity.selectors.members import who_can_grant
 from imagefactory.domain.identity.selectors.telling import (
     Team,
@@ -19,7 +18,7 @@ from imagefactory.domain.notifications.message import Message, Recipient
 from imagefactory.domain.projects.selectors import projects_by_id
 from imagefactory.kernel.actor import system
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages.notice import Notice
+from imagefactory.reactions.messages.notice import Notice, recipients_of
 
 
 def _id(value: object) -> uuid.UUID | None:
@@ -34,10 +33,6 @@ def _role(name: object) -> str:
 def _right(permission: object) -> str:
     """Return what a permission lets one do, in words."""
     return PERMISSION_NAMES.get(Permission(str(permission)), str(permission)).lower()
-
-
-def _to(people: Iterable[Person]) -> list[Recipient]:
-    return [Recipient(p.email, p.name, p.id) for p in people]
 
 
 def _place(e: Envelope, team: Team) -> tuple[str, str]:
@@ -81,7 +76,9 @@ def invitation_accepted(e: Envelope) -> Iterator[Notice]:
         return
     said = f"{e.actor_name} ({e.payload['email']}) accepted your invitation and is in the team with the role {_role(e.payload['role'])}."
     action = ("See the team", f"/t/{team.slug}/people")
-    yield Notice("team.accepted", _to([inviter]), Message(f"{e.actor_name} joined {team.name}", [said], action))
+    yield Notice(
+        "team.accepted", recipients_of([inviter]), Message(f"{e.actor_name} joined {team.name}", [said], action)
+    )
 
 
 def invitation_asked_again(e: Envelope) -> Iterator[Notice]:
@@ -95,7 +92,7 @@ def invitation_asked_again(e: Envelope) -> Iterator[Notice]:
         "again from the list of invitations if they should still join."
     )
     action = ("See the invitations", f"/t/{team.slug}/people/invitations")
-    to = _to(inviter_or_owners(team.id, _id(e.payload.get("invited_by"))))
+    to = recipients_of(inviter_or_owners(team.id, _id(e.payload.get("invited_by"))))
     yield Notice("team.asked_again", to, Message(f"{email} asks for a new invitation", [said], action))
 
 
@@ -126,7 +123,7 @@ def role_set(e: Envelope) -> Iterator[Notice]:
         subject = f"Your role in {name} ended"
         text = f"{e.actor_name} took away your role {before} in {name}."
         path = f"/t/{team.slug}/"
-    yield Notice("team.role_set", _to([person]), Message(subject, [text], ("Open it", path)))
+    yield Notice("team.role_set", recipients_of([person]), Message(subject, [text], ("Open it", path)))
 
 
 def access_requested(e: Envelope) -> Iterator[Notice]:
@@ -142,7 +139,7 @@ def access_requested(e: Envelope) -> Iterator[Notice]:
     ]
     if message := e.payload.get("message"):
         text.append(f"They write: “{message}”")
-    to = _to(who_can_grant(team.id, permission, _id(e.payload["project_id"])))
+    to = recipients_of(who_can_grant(team.id, permission, _id(e.payload["project_id"])))
     action = ("Decide", f"/t/{team.slug}/people/requests")
     yield Notice("team.access_requested", to, Message(f"{e.actor_name} asks for access to {name}", text, action))
 
@@ -162,4 +159,4 @@ def access_decided(e: Envelope) -> Iterator[Notice]:
         text.append(f"The reason given: “{reason}”")
     subject = f"Your request for access to {name} was {e.payload['decision']}"
     action = ("Open it", path if granted else f"/t/{team.slug}/")
-    yield Notice("team.access_decided", _to([person]), Message(subject, text, action))
+    yield Notice("team.access_decided", recipients_of([person]), Message(subject, text, action))

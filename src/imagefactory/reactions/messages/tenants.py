@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from imagefactory.domain.identity import selectors as identity
 from imagefactory.domain.identity.errors import TenantNotFound
 from imagefactory.domain.identity.permissions import CAPABILITY_NAMES, SYSTEM_ROLE_NAMES, Capability, SystemRole
-from imagefactory.domain.identity.selectors import Person
 from imagefactory.domain.identity.states import TenantState
-from imagefactory.domain.notifications.message import Message, Recipient
+from imagefactory.domain.notifications.message import Message
 from imagefactory.reactions.envelope import Envelope
-from imagefactory.reactions.messages.notice import Notice
+from imagefactory.reactions.messages.notice import Notice, recipients_of
 
 # Event type -> (what happened, what it means), with the team's name put in.
 _STATES: Final[dict[str, tuple[str, str]]] = {
@@ -35,10 +34,6 @@ _STATES: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def _recipients(people: Sequence[Person]) -> list[Recipient]:
-    return [Recipient(p.email, p.name, p.id) for p in people]
-
-
 def _name(tenant_id: uuid.UUID, slug: str) -> str:
     try:
         return identity.tenant_profile(tenant_id).name
@@ -53,7 +48,7 @@ def created(e: Envelope) -> Iterator[Notice]:
     name, slug = e.payload["name"], e.payload["slug"]
     yield Notice(
         "team.awaits_approval",
-        _recipients(identity.administrators()),
+        recipients_of(identity.administrators()),
         Message(f"Team {name} waits for approval", [f"{e.actor_name} made it just now."],
                 ("Look at the team", f"/admin/tenants/{slug}")),
     )  # fmt: skip
@@ -66,7 +61,7 @@ def state_changed(e: Envelope) -> Iterator[Notice]:
     slug, (subject, meaning) = str(e.payload["slug"]), _STATES[e.type]
     yield Notice(
         e.type.replace("tenant.", "team."),
-        _recipients(identity.owners_of(e.tenant_id)),
+        recipients_of(identity.owners_of(e.tenant_id)),
         Message(subject.format(name=_name(e.tenant_id, slug)), [meaning, f"Reason given: {e.payload['reason']}"],
                 ("Open the team", f"/t/{slug}/")),
     )  # fmt: skip
@@ -80,7 +75,7 @@ def deletion_started(e: Envelope) -> Iterator[Notice]:
     name = _name(e.tenant_id, slug)
     yield Notice(
         "team.deletion_started",
-        _recipients(identity.owners_of(e.tenant_id)),
+        recipients_of(identity.owners_of(e.tenant_id)),
         Message(
             f"Team {name} is being deleted",
             [
@@ -101,7 +96,7 @@ def export_ready(e: Envelope) -> Iterator[Notice]:
     until = dt.datetime.fromisoformat(str(e.payload["expires_at"]))
     yield Notice(
         "team.export_ready",
-        _recipients(identity.owners_of(e.tenant_id)),
+        recipients_of(identity.owners_of(e.tenant_id)),
         Message(f"The export of team {profile.name} is ready",
                 [f"It can be downloaded until {until:%-d %B %Y, %H:%M} UTC."],
                 ("Download it", f"/t/{profile.slug}/settings/danger")),
@@ -116,7 +111,7 @@ def capability_changed(e: Envelope) -> Iterator[Notice]:
     on = "on" if e.payload["after"] else "off"
     yield Notice(
         "team.capability_changed",
-        _recipients(identity.owners_of(e.tenant_id)),
+        recipients_of(identity.owners_of(e.tenant_id)),
         Message(f"{what} is switched {on} for team {_name(e.tenant_id, slug)}", [f"Reason given: {e.payload['reason']}"],
                 ("What the team may use", f"/t/{slug}/settings/capabilities")),
     )  # fmt: skip
@@ -128,7 +123,7 @@ def capability_requested(e: Envelope) -> Iterator[Notice]:
     said = str(e.payload.get("message") or "")
     yield Notice(
         "team.capability_requested",
-        _recipients(identity.administrators()),
+        recipients_of(identity.administrators()),
         Message(f"Team {slug} asks for {what}", [f"{e.actor_name} asks for it.", *([f"They write: {said}"] if said else [])],
                 ("Switch it on", f"/admin/tenants/{slug}/capabilities")),
     )  # fmt: skip
@@ -143,7 +138,7 @@ def system_role_changed(e: Envelope) -> Iterator[Notice]:
     verb = "You have" if e.type.endswith("granted") else "You no longer have"
     yield Notice(
         "security.system_role",
-        _recipients([person]),
+        recipients_of([person]),
         Message(f"{verb} the system role {name}", [f"Changed by {e.actor_name}. Reason given: {e.payload['reason']}"],
                 ("Your account", "/me/profile")),
     )  # fmt: skip

@@ -52,7 +52,7 @@ class DirectoryBackend(LDAPBackend):  # type: ignore[misc]
     """The library's backend, without accounts: who may come in is decided by `accept_assertion`."""
 
     def get_or_build_user(self, username: str, ldap_user: Any) -> Any:
-        raise NotImplementedError("accounts are made by accept_assertion")
+        raise RuntimeError("This backend makes no accounts; accept_assertion does.")
 
 
 class DirectoryPerson(_LDAPUser):  # type: ignore[misc]
