@@ -93,13 +93,12 @@ def test_an_entry_that_comes_while_one_pages_shifts_nothing(db: None) -> None:
     for n in range(6):
         one(f"{n}", at=begin + dt.timedelta(minutes=n))
     page = list_entries(ALL, AuditFilter(), limit=3)
-    one("new")
+    one("new")  # what comes meanwhile moves nothing
     assert [e.object_label for e in list_entries(ALL, AuditFilter(), before=page.older, limit=3).items] == [
         "2",
         "1",
         "0",
     ]
-    assert selectors.newer_than(ALL, AuditFilter(), selectors.cursor_of(page.items[0])) == 1
 
 
 @pytest.mark.parametrize("cursor", ["x", "1.2", "-99999999999999999." + "0" * 32, "-1", "' or 1=1", "1." + "g" * 32])

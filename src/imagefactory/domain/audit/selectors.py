@@ -311,13 +311,3 @@ def every_entry(scope: Scope, wanted: AuditFilter) -> Iterator[EntryView]:
         if not page.older:
             return
         page = list_entries(scope, wanted, before=page.older, limit=MAX_PAGE)
-
-
-def newer_than(scope: Scope, wanted: AuditFilter, cursor: str, cap: int = 100) -> int:
-    """Return how many entries that fit are newer than the cursor, at most `cap`; for "n new"."""
-    clauses, values = _where(scope, wanted)
-    clauses.append("(occurred_at, event_id) > (%s, %s)")
-    inner = _sql("1", clauses, f"limit {int(cap)}")
-    with connection.cursor() as rows:
-        rows.execute(f"select count(*) from ({inner}) n", [*values, *_place(cursor)])  # noqa: S608 - as in _sql
-        return int(rows.fetchone()[0])
